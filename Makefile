@@ -1,0 +1,86 @@
+# The face of the project: `make` alone lists the targets.
+
+ifeq ($(filter grouped-target,$(.FEATURES)),)
+$(error GNU make 4.3 or newer is needed, this is $(MAKE_VERSION))
+endif
+
+VARIABLES := DATA PROFILE MODEL PRETRAINED JOBS SCHEDULER DEVICES SKIP_BAD
+UNKNOWN := $(strip $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $(v))),$(filter-out $(VARIABLES),$(v)))))
+ifneq ($(UNKNOWN),)
+$(error $(UNKNOWN): no such variable; there are $(VARIABLES))
+endif
+export $(VARIABLES)
+
+# One thread per process: the pool of workers uses the cores. The kernel is the environment's own.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+export PYTHONHASHSEED := 0
+export MPLBACKEND := agg
+export JUPYTER_PREFER_ENV_PATH := 1
+
+PY := .venv/bin/python
+READY := .venv/.ready
+NOTEBOOK := $(PY) -m mvlm.study.notebooks
+LESSONS := 01-faces-and-views
+
+.DEFAULT_GOAL := help
+.PHONY: help tables figures transfer foundation lessons all test lab clean
+
+help: ## this list
+	@echo 'make TARGET [VARIABLE=value ...]'
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-13s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo 'Variables (empty: the default in brackets)'
+	@echo '  DATA          root of the licensed corpora in their native formats [synthetic twins]'
+	@echo '  PROFILE       smoke, quick or full [quick]'
+	@echo '  MODEL         mvlm-tiny or any open_clip model [mvlm-tiny]'
+	@echo '  PRETRAINED    open_clip tag or weight file for MODEL [what comes with it]'
+	@echo '  JOBS          worker processes [one per core]'
+	@echo '  SCHEDULER     address of a running Dask scheduler [this machine]'
+	@echo '  DEVICES       auto, cpu or a count [auto]'
+	@echo '  SKIP_BAD      1: go on without unreadable scans, and list them [0]'
+	@echo
+	@echo 'The default writes results/, anything else runs/results/.'
+
+tables: $(READY) ## Table I -> results/tables, and prints it
+	@$(NOTEBOOK) 10-table1
+
+figures: $(READY) ## views of the faces -> results/figures
+	@$(NOTEBOOK) 01-faces-and-views
+
+transfer: $(READY) ## the twin-trained model on other people's faces (needs DATA=)
+	@$(if $(DATA),,echo 'make transfer: DATA= is missing, the root of the corpora to transfer to' >&2; exit 2;)\
+	$(NOTEBOOK) 14-transfer
+
+foundation: $(READY) ## pretrain mvlm-tiny anew on captioned random faces
+	@$(PY) -m mvlm.foundation
+
+lessons: $(READY) ## the teaching notebooks as pages -> runs/html
+	@$(NOTEBOOK) $(LESSONS)
+
+all: tables figures lessons ## tables, figures and lessons
+
+test: $(READY) ## ruff, the whole suite with coverage, the notebooks at PROFILE=smoke
+	@$(PY) -m ruff check .
+	@$(PY) -m pytest --cov=mvlm --cov-report=term
+
+lab: $(READY) ## the notebooks in JupyterLab
+	@$(PY) -m jupyter lab notebooks
+
+clean: ## delete caches; results, records and the environment stay
+	@rm -rf runs/cache results/.stage .pytest_cache .ruff_cache .hypothesis .coverage
+	@find mvlm tests notebooks -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# The interpreter that makes the environment: 3.11 or 3.12, with venv.
+FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
+
+$(READY): pyproject.toml constraints.txt
+	@python=; for candidate in python3 python3.12 python3.11; do \
+	    if "$$candidate" -c '$(FITS)' 2>/dev/null; then python=$$candidate; break; fi; done; \
+	if test -z "$$python"; then \
+	    echo 'Python 3.11 or 3.12 with the module venv is needed (Debian and Ubuntu: apt install python3-venv)' >&2; exit 1; fi; \
+	$(PY) -c 'import pip' 2>/dev/null || { echo "environment: making .venv with $$python"; "$$python" -m venv --clear .venv; }
+	@$(PY) .ci/environment.py --install
+	@touch $@

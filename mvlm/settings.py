@@ -1,0 +1,130 @@
+"""What a user may set: the eight variables of the Makefile, read once from the environment and checked."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "results"
+RUNS = ROOT / "runs"
+
+VARIABLES = ("DATA", "PROFILE", "MODEL", "PRETRAINED", "JOBS", "SCHEDULER", "DEVICES", "SKIP_BAD")
+PROFILES = ("smoke", "quick", "full")
+MODEL = "mvlm-tiny"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The resolved settings of one command.
+
+    Attributes:
+        data: root of the licensed corpora in their native formats; None means twins.
+        profile: "smoke" (tests), "quick" (the whole protocol made cheap) or "full" (end-to-end training).
+        model: "mvlm-tiny" or any open_clip model name.
+        pretrained: open_clip tag or weight file for `model`; None means the weights shipped with it.
+        jobs: worker processes, at least 1.
+        scheduler: address of a running Dask scheduler; None means processes of this machine.
+        devices: "auto", "cpu" or a count of accelerators; None means "auto".
+        skip_bad: go on without unreadable scans instead of stopping before any work.
+    """
+
+    data: Path | None = None
+    profile: str = "quick"
+    model: str = MODEL
+    pretrained: str | None = None
+    jobs: int = 1
+    scheduler: str | None = None
+    devices: str | None = None
+    skip_bad: bool = False
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read DATA, PROFILE, MODEL, PRETRAINED, JOBS, SCHEDULER, DEVICES and SKIP_BAD; an empty value is no value.
+
+        Raises:
+            ValueError: a value is wrong; the message names the nearest right one.
+            FileNotFoundError: DATA names no folder.
+        """
+        value = {name: environ.get(name, "").strip() for name in VARIABLES}
+        return cls(
+            data=_folder(value["DATA"]),
+            profile=_one_of("PROFILE", value["PROFILE"] or "quick", PROFILES),
+            model=_model(value["MODEL"] or MODEL),
+            pretrained=value["PRETRAINED"] or None,
+            jobs=_count("JOBS", value["JOBS"]) if value["JOBS"] else _usable_cores(),
+            scheduler=value["SCHEDULER"] or None,
+            devices=_devices(value["DEVICES"]),
+            skip_bad=_one_of("SKIP_BAD", value["SKIP_BAD"] or "0", ("0", "1")) == "1",
+        )
+
+    def data_kind(self) -> str:
+        """Return "twin" without DATA, "sample" for the sample corpora (they ship `*.truth.json`), else "supplied"."""
+        if self.data is None:
+            return "twin"
+        return "sample" if any(self.data.glob("*.truth.json")) else "supplied"
+
+    def results_name(self, data_kind: str) -> str:
+        """Return the folder name `<kind>-<profile>-<model>` that results, records of state and pages share."""
+        return re.sub(r"[^\w.+-]+", "_", f"{data_kind}-{self.profile}-{self.model}")
+
+    def results_folder(self, data_kind: str) -> Path:
+        """Return where results go: the committed `results/` for the default alone, else a git-ignored folder."""
+        if data_kind == "twin" and self.profile == "quick" and self.model == MODEL and self.pretrained is None:
+            return RESULTS
+        return RUNS / "results" / self.results_name(data_kind)
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        nearest = difflib.get_close_matches(value.lower(), choices, n=1, cutoff=0.0)[0]
+        raise ValueError(f"{name}={value}: expected one of {', '.join(choices)}; did you mean {name}={nearest}?")
+    return value
+
+
+def _folder(value: str) -> Path | None:
+    if not value:
+        return None
+    folder = Path(value).expanduser().resolve()
+    if not folder.is_dir():
+        beside = [path.name for path in folder.parent.glob("*") if path.is_dir()] if folder.parent.is_dir() else []
+        nearest = difflib.get_close_matches(folder.name, beside, n=1)
+        hint = f"; did you mean DATA={folder.parent / nearest[0]}?" if nearest else ""
+        raise FileNotFoundError(f"DATA={value}: no such folder; expected the root of the corpora{hint}")
+    return folder
+
+
+def _model(value: str) -> str:
+    """Check a model name against open_clip's configuration files, without importing open_clip (it costs seconds)."""
+    if value == MODEL or value.startswith(("hf-hub:", "local-dir:")):
+        return value
+    spec = find_spec("open_clip")
+    folders = spec.submodule_search_locations if spec else []
+    known = {path.stem for folder in folders for path in Path(folder, "model_configs").glob("*.json")}
+    if value in known:
+        return value
+    nearest = difflib.get_close_matches(value, sorted(known | {MODEL}), n=1, cutoff=0.0)[0]
+    raise ValueError(f"MODEL={value}: neither {MODEL} nor an open_clip model; did you mean MODEL={nearest}?")
+
+
+def _count(name: str, value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise ValueError(f"{name}={value}: expected a whole number of 1 or more, such as {name}={_usable_cores()}")
+    return int(value)
+
+
+def _devices(value: str) -> str | None:
+    if not value or value in ("auto", "cpu") or (value.isdecimal() and int(value) >= 1):
+        return value or None
+    nearest = "cpu" if value == "0" else difflib.get_close_matches(value.lower(), ("auto", "cpu"), n=1, cutoff=0.0)[0]
+    raise ValueError(f"DEVICES={value}: expected auto, cpu or a count of 1 or more; did you mean DEVICES={nearest}?")
+
+
+def _usable_cores() -> int:
+    # A container or batch system may grant fewer cores than the machine has.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,86 @@
+"""What a user may set, and what a wrong value says."""
+
+from pathlib import Path
+
+import pytest
+
+from mvlm.settings import RESULTS, ROOT, RUNS, Settings
+
+
+def test_nothing_set_is_the_default_on_twins():
+    settings = Settings.from_environment({})
+    assert (settings.data, settings.profile, settings.model, settings.pretrained) == (None, "quick", "mvlm-tiny", None)
+    assert settings.jobs >= 1 and settings.scheduler is None and settings.devices is None and not settings.skip_bad
+    assert settings.data_kind() == "twin"
+    assert settings.results_folder("twin") == RESULTS == ROOT / "results"
+
+
+def test_an_empty_value_is_no_value():
+    names = ("DATA", "PROFILE", "MODEL", "PRETRAINED", "JOBS", "SCHEDULER", "DEVICES", "SKIP_BAD")
+    assert Settings.from_environment(dict.fromkeys(names, "")) == Settings.from_environment({})
+
+
+def test_every_variable_is_read(tmp_path: Path):
+    settings = Settings.from_environment(
+        {
+            "DATA": str(tmp_path),
+            "PROFILE": "full",
+            "MODEL": "ViT-B-32-quickgelu",
+            "PRETRAINED": "openai",
+            "JOBS": "3",
+            "SCHEDULER": "tcp://node:8786",
+            "DEVICES": "2",
+            "SKIP_BAD": "1",
+        }
+    )
+    assert settings == Settings(
+        tmp_path.resolve(), "full", "ViT-B-32-quickgelu", "openai", 3, "tcp://node:8786", "2", True
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "nearest"),
+    [
+        ("PROFILE", "quik", "PROFILE=quick"),
+        ("PROFILE", "Full", "PROFILE=full"),
+        ("MODEL", "ViT-B32-quickgelu", "MODEL=ViT-B-32-quickgelu"),
+        ("MODEL", "mvlm_tiny", "MODEL=mvlm-tiny"),
+        ("JOBS", "many", "JOBS="),
+        ("JOBS", "0", "1 or more"),
+        ("DEVICES", "0", "DEVICES=cpu"),
+        ("DEVICES", "CPU", "DEVICES=cpu"),
+        ("SKIP_BAD", "yes", "SKIP_BAD="),
+    ],
+)
+def test_a_wrong_value_names_the_nearest_right_one(variable: str, value: str, nearest: str):
+    with pytest.raises(ValueError, match=f"^{variable}={value}: .*{nearest}"):
+        Settings.from_environment({variable: value})
+
+
+def test_a_missing_data_folder_names_the_nearest_one(tmp_path: Path):
+    (tmp_path / "corpora").mkdir()
+    with pytest.raises(FileNotFoundError, match="did you mean DATA=.*corpora"):
+        Settings.from_environment({"DATA": str(tmp_path / "corpara")})
+    with pytest.raises(FileNotFoundError, match="no such folder; expected the root of the corpora$"):
+        Settings.from_environment({"DATA": str(tmp_path / "far" / "away")})
+
+
+def test_truth_files_tell_the_sample_corpora_from_supplied_ones(tmp_path: Path):
+    settings = Settings(data=tmp_path)
+    assert settings.data_kind() == "supplied"
+    (tmp_path / "BU-3DFE.truth.json").write_text("{}")
+    assert settings.data_kind() == "sample"
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "folder"),
+    [
+        (Settings(), "sample", "sample-quick-mvlm-tiny"),
+        (Settings(), "supplied", "supplied-quick-mvlm-tiny"),
+        (Settings(profile="smoke"), "twin", "twin-smoke-mvlm-tiny"),
+        (Settings(pretrained="mine.safetensors"), "twin", "twin-quick-mvlm-tiny"),
+        (Settings(model="hf-hub:someone/a model"), "twin", "twin-quick-hf-hub_someone_a_model"),
+    ],
+)
+def test_only_the_default_writes_the_committed_results(settings: Settings, kind: str, folder: str):
+    assert settings.results_folder(kind) == RUNS / "results" / folder
