@@ -85,7 +85,7 @@ def uv_environment(settings: dict[str, str]) -> dict[str, str]:
 def install() -> None:
     """Install the package and its tests' needs with uv, or with pip where uv cannot be had or fails."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    print("environment: installing about 130 packages, minutes the first time", flush=True)
+    print("environment: installing about 190 packages, minutes the first time", flush=True)
     has_uv = shutil.which("uv", path=str(Path(sys.executable).parent)) is not None
     if not has_uv:
         has_uv = subprocess.run([*pip, "uv"], cwd=ROOT).returncode == 0
