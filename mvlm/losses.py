@@ -63,8 +63,8 @@ def contrastive(
     Where a text repeats in the batch, that form counts an image's own text as its negative. With `groups`, the rows of
     an equal group are positives of each other, and the target is shared evenly among them (as in UniCL):
     `L_i2t = -1/B sum_i 1/|P(i)| sum_{j in P(i)} log(...)`. With all groups different the two are the same. When the
-    embeddings collapse to one point per class, both forms are at best log(B/C) for C balanced classes; only the second
-    has its minimum there.
+    embeddings collapse to one point per class, both forms are at best log(B/C) for C balanced classes; nothing is lower
+    in the second form, while the first is lower for embeddings that tell the samples of a class apart.
 
     Args:
         image: `(B, D)` image embeddings.
@@ -106,7 +106,7 @@ def multiview(
 ) -> Tensor:
     """Multiview consistency, equation (4): the aggregated views of a sample align with its text.
 
-    The text leaves the form of (4) open. With the normalised views `v_k` of a sample and their mean `m = 1/V sum_k v_k`:
+    The text leaves the form of (4) open. With the normalised views `v_k` and their mean `m = 1/V sum_k v_k`:
 
     - 4A: `1 - s(m, t)`. Rewards views that disagree: at equal s(v_k, t), the more they spread, the smaller it is.
     - 4B: the contrastive loss (1)-(3) on (m, t). The default: II-C calls the loss "contrastive-style".
