@@ -1,0 +1,329 @@
+"""The subset of VRML 2.0 that BU-3DFE and BU-4DFE use: one Shape with one IndexedFaceSet.
+
+The nodes of a file are parsed in full, whatever their order and layout, but a list of numbers is only located on the
+way and then read in one vectorised call; so a scan costs about what reading its numbers costs.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from mvlm.faces.files import picture_beside, replacing
+from mvlm.faces.mesh import Mesh
+
+_TOKEN = re.compile(rb'[\s,]*([{}\[\]"]|[^\s,{}\[\]"]+)')
+_WORD = re.compile(rb"[^\s,]+")
+_NUMBER = re.compile(rb"[+-]?\.?[0-9]")
+_NOT_A_NUMBER = re.compile(rb"#(IND|INF|QNAN|SNAN)", re.IGNORECASE)  # as in 1.#IND, written by some C libraries
+_LISTS_OF_NUMBERS = (b"point", b"coordIndex", b"texCoordIndex")
+_DEEPEST = 64  # nodes within nodes; real files have about six
+
+Span = tuple[int, int]  # from, to: bytes of the file
+
+
+def read_vrml(path: Path) -> Mesh:
+    """Reads a .wrl file, without landmarks: polygons cut into fans, the picture found by its url or by its name.
+
+    Raises ValueError naming the file, the line and what was expected.
+    """
+    path = Path(path)
+    return _Document(path, path.read_bytes()).mesh()
+
+
+@dataclass
+class _Node:
+    kind: bytes
+    at: int
+    fields: dict[bytes, object] = field(default_factory=dict)  # Span of a plain value, _Node, or list of _Node
+
+
+class _Document:
+    def __init__(self, path: Path, data: bytes) -> None:
+        self.path, self.data, self.position = path, data, 0
+        self.nodes: list[_Node] = []
+        if not re.match(rb"(\xef\xbb\xbf)?#VRML[ \t]+V2\.0", data):
+            raise self.error(0, "`#VRML V2.0 utf8`", repr(data[:20].decode("latin-1")) if data else "an empty file")
+        self.text = self.without_comments()
+        while self.peek() is not None:
+            self.statement(0)
+
+    def error(self, at: int, expected: str, found: str) -> ValueError:
+        line = self.data.count(b"\n", 0, at) + 1
+        return ValueError(f"{self.path}, line {line}: expected {expected}, found {found:.100}")
+
+    # -- words ------------------------------------------------------------------------------------------------------
+
+    def without_comments(self) -> bytes:
+        """The file with comments blanked and strings filled with x, so that brackets in them mean nothing.
+
+        Every other byte keeps its place: what a string says is read from `data`.
+        """
+        text, at = bytearray(self.data), 0
+        quote, sharp = self.data.find(b'"'), self.data.find(b"#")
+        while quote >= 0 or sharp >= 0:
+            if sharp < 0 or 0 <= quote < sharp:
+                at = self.end_of_string(quote)
+                text[quote + 1:at] = b"x" * (at - quote - 1)
+                at += 1
+            else:
+                if self.data[sharp - 1:sharp] == b"." and _NOT_A_NUMBER.match(self.data, sharp):
+                    word = self.data[sharp - 2:sharp + 5].split()[0].decode("latin-1")
+                    raise self.error(sharp, "a number", word)
+                at = self.data.find(b"\n", sharp)
+                at = len(self.data) if at < 0 else at
+                carriage_return = self.data.find(b"\r", sharp, at)
+                at = at if carriage_return < 0 else carriage_return
+                text[sharp:at] = b" " * (at - sharp)
+            quote = quote if quote < 0 or quote >= at else self.data.find(b'"', at)
+            sharp = sharp if sharp < 0 or sharp >= at else self.data.find(b"#", at)
+        return bytes(text)
+
+    def end_of_string(self, start: int) -> int:
+        end = start
+        while True:
+            end = self.data.find(b'"', end + 1)
+            if end < 0:
+                raise self.error(start, "a closing quote", "the end of the file")
+            before = self.data[start + 1:end]
+            if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:  # not an escaped quote
+                return end
+
+    def peek(self) -> bytes | None:
+        match = _TOKEN.match(self.text, self.position)
+        return match[1] if match else None
+
+    def take(self, expected: str) -> tuple[bytes, int]:
+        """The next word and where it starts; `expected` says what the grammar wants, for the error at the end."""
+        match = _TOKEN.match(self.text, self.position)
+        if match is None:
+            raise self.error(len(self.data), expected, "the end of the file: truncated?")
+        self.position = match.end()
+        return match[1], match.start(1)
+
+    # -- nodes ------------------------------------------------------------------------------------------------------
+
+    def statement(self, depth: int) -> _Node | None:
+        word, at = self.take("a node")
+        if word == b"ROUTE":  # ROUTE a.b TO c.d moves no vertex of a file that is only looked at
+            for _ in range(3):
+                self.take("the rest of a ROUTE")
+            return None
+        if word == b"NULL":
+            return None
+        if word == b"DEF":
+            self.take("a name after DEF")
+            word, at = self.take("a node")
+        if word in (b"USE", b"PROTO", b"EXTERNPROTO") or not word[:1].isalpha() and word[:1] != b"_":
+            raise self.error(at, "a node", repr(word.decode("latin-1")))
+        if depth > _DEEPEST:
+            raise self.error(at, f"nodes at most {_DEEPEST} deep", "deeper ones")
+        node = _Node(word, at)
+        self.nodes.append(node)
+        brace, at = self.take(f"{{ after {word.decode('latin-1')}")
+        if brace != b"{":
+            raise self.error(at, f"{{ after {word.decode('latin-1')}", repr(brace.decode("latin-1")))
+        while True:
+            name, at = self.take(f"}} of {word.decode('latin-1')}")
+            if name == b"}":
+                return node
+            if not name[:1].isalpha() and name[:1] != b"_":
+                raise self.error(at, f"a field of {word.decode('latin-1')}", repr(name.decode("latin-1")))
+            if name in node.fields:
+                raise self.error(at, f"one {name.decode()} in {word.decode('latin-1')}", "a second one")
+            node.fields[name] = self.value(name, depth)
+
+    def value(self, name: bytes, depth: int) -> object:
+        word, at = self.take(f"a value of {name.decode('latin-1')}")
+        if word == b"[":
+            first = self.peek()
+            if name in _LISTS_OF_NUMBERS or first is None or not first[:1].isalpha():
+                end = self.text.find(b"]", self.position)
+                if end < 0:
+                    raise self.error(at, f"a ] that closes {name.decode('latin-1')} [", "none: truncated?")
+                span = (self.position, end)
+                self.position = end + 1
+                return span
+            nodes = []
+            while self.peek() != b"]":
+                nodes.append(self.statement(depth + 1))
+            self.position = self.text.find(b"]", self.position) + 1
+            return [node for node in nodes if node is not None]
+        if word == b'"':
+            self.position = self.text.find(b'"', self.position) + 1
+            return at, self.position
+        if _NUMBER.match(word):
+            while (following := self.peek()) is not None and _NUMBER.match(following):
+                self.take("a number")
+            return at, self.position
+        if word in (b"TRUE", b"FALSE"):
+            return at, self.position
+        self.position = at
+        return self.statement(depth + 1)
+
+    # -- meaning ----------------------------------------------------------------------------------------------------
+
+    def mesh(self) -> Mesh:
+        shapes = [node for node in self.nodes if node.kind == b"Shape"]
+        if len(shapes) != 1:
+            at = shapes[1].at if shapes else len(self.data)
+            raise self.error(at, "one Shape", f"{len(shapes)} of them in the file")
+        for node in self.nodes:
+            if node.kind == b"Transform":
+                self.check_identity(node)
+        faces = self.child(shapes[0], b"geometry", b"IndexedFaceSet")
+        coordinate = self.child(faces, b"coord", b"Coordinate")
+        vertices = self.rows(self.span(coordinate, b"point"), 3, "point of Coordinate")
+        index_span = self.span(faces, b"coordIndex")
+        index = self.indices(index_span, len(vertices), "coordIndex")
+        corners, sizes = self.fans(index_span, index)
+        triangles = index[corners]
+        texture = self.texture_of_faces(faces, corners, sizes, triangles)
+        if self.plain(faces, b"ccw") == b"FALSE":
+            triangles = triangles[:, ::-1]
+            if texture.get("texture_triangles") is not None:
+                texture["texture_triangles"] = texture["texture_triangles"][:, ::-1]
+        try:
+            return Mesh(vertices, triangles, **texture)
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}") from None
+
+    def texture_of_faces(self, faces: _Node, corners: np.ndarray, sizes: np.ndarray, triangles: np.ndarray) -> dict:
+        if faces.fields.get(b"texCoord") is None:
+            return {}
+        node = self.child(faces, b"texCoord", b"TextureCoordinate")
+        coordinates = self.rows(self.span(node, b"point"), 2, "point of TextureCoordinate")
+        texture = {"texture_coordinates": coordinates, "texture": self.picture()}
+        if b"texCoordIndex" in faces.fields:
+            span = self.span(faces, b"texCoordIndex")
+            index = self.indices(span, len(coordinates), "texCoordIndex")
+            if not np.array_equal(self.fans(span, index)[1], sizes):
+                raise self.error(span[0], "in texCoordIndex the polygons of coordIndex, corner by corner", "others")
+            texture["texture_triangles"] = index[corners]
+        elif triangles.max() >= len(coordinates):
+            raise self.error(node.at, f"a texture coordinate for vertex {triangles.max()} (there is no texCoordIndex)",
+                             f"{len(coordinates)} coordinates")
+        return texture
+
+    def picture(self) -> Path | None:
+        images = [node for node in self.nodes if node.kind == b"ImageTexture" and b"url" in node.fields]
+        reference = None
+        if images:
+            start, end = self.span(images[0], b"url")
+            quoted = self.data[start:end].partition(b'"')[2].partition(b'"')[0]
+            reference = quoted.decode("utf-8", errors="replace")
+        stem = self.path.stem
+        # By name: BU-3DFE has F0001_AN01WH_F2D.bmp for ..._F3D.wrl, BU-4DFE 000.jpg for 000.wrl.
+        flat = re.sub("F3D$", "F2D", stem, flags=re.IGNORECASE)
+        return picture_beside(self.path, reference, [f"{flat}.bmp", f"{stem}.bmp", f"{stem}.jpg", f"{stem}.png"])
+
+    def check_identity(self, node: _Node) -> None:
+        for name, wanted in ((b"translation", [0, 0, 0]), (b"scale", [1, 1, 1]), (b"rotation", [None, None, None, 0])):
+            if name in node.fields:
+                span = self.span(node, name)
+                values = self.numbers(span, np.float64, f"{name.decode()} of Transform")
+                kept = [value for value, want in zip(values, wanted, strict=False) if want is not None]
+                if len(values) != len(wanted) or kept != [want for want in wanted if want is not None]:
+                    raise self.error(span[0], "a Transform that moves nothing", f"a {name.decode()}")
+
+    def child(self, node: _Node, name: bytes, kind: bytes) -> _Node:
+        child = node.fields.get(name)
+        if isinstance(child, _Node) and child.kind == kind:
+            return child
+        found = child.kind.decode("latin-1") if isinstance(child, _Node) else "none"
+        raise self.error(node.at, f"{name.decode()} {kind.decode()} in {node.kind.decode()}", found)
+
+    def span(self, node: _Node, name: bytes) -> Span:
+        value = node.fields.get(name)
+        if isinstance(value, tuple):
+            return value
+        raise self.error(node.at, f"{name.decode()} with values in {node.kind.decode()}", "none")
+
+    def plain(self, node: _Node, name: bytes) -> bytes | None:
+        return self.text[slice(*self.span(node, name))].strip() if name in node.fields else None
+
+    # -- numbers ----------------------------------------------------------------------------------------------------
+
+    def numbers(self, span: Span, dtype: type, what: str) -> np.ndarray:
+        block = self.text[span[0]:span[1]].replace(b",", b" ")
+        if not block or block.isspace():  # numpy would read [-1.]
+            raise self.error(span[0], f"numbers in {what}", "an empty list")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # numpy < 2.4 warns where later ones raise
+                values = np.fromstring(block, dtype=dtype, sep=" ")
+        except (ValueError, DeprecationWarning):
+            number = r"[+-]?[0-9]+" if dtype is np.int64 else r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+            for match in _WORD.finditer(self.text, *span):
+                if not re.fullmatch(number, match[0].decode("latin-1")):
+                    raise self.error(match.start(), f"a number in {what}", repr(match[0].decode("latin-1"))) from None
+            raise self.error(span[0], f"numbers in {what}", "something else") from None
+        if dtype is np.float64 and not np.isfinite(values).all():
+            raise self.wrong(span, int(np.flatnonzero(~np.isfinite(values))[0]), f"finite numbers in {what}")
+        return values
+
+    def wrong(self, span: Span, number: int, expected: str) -> ValueError:
+        """The error for the value of this number in a list."""
+        match = next(islice(_WORD.finditer(self.text, *span), number, None))
+        return self.error(match.start(), expected, match[0].decode("latin-1"))
+
+    def rows(self, span: Span, width: int, what: str) -> np.ndarray:
+        values = self.numbers(span, np.float64, what)
+        if values.size % width:
+            raise self.error(span[1], f"{width} numbers for each {what}", f"{values.size} numbers in all")
+        return values.reshape(-1, width)
+
+    def indices(self, span: Span, size: int, what: str) -> np.ndarray:
+        index = self.numbers(span, np.int64, what)
+        if index.min() < -1 or index.max() >= size:
+            number = int(np.flatnonzero((index < -1) | (index >= size))[0])
+            raise self.wrong(span, number, f"-1 or an index 0..{size - 1} in {what}")
+        return index if index[-1] == -1 else np.append(index, -1)  # the last end mark may be left out
+
+    def fans(self, span: Span, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(T, 3) places in `index` of the corners of each triangle, and the corners of each polygon (P,).
+
+        A polygon v0 v1 v2 v3 ... becomes v0 v1 v2, v0 v2 v3, ...
+        """
+        ends = np.flatnonzero(index == -1)
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        sizes = ends - starts
+        if sizes.min() < 3:
+            number = int(np.flatnonzero(sizes < 3)[0])
+            raise self.error(span[0], "polygons of at least 3 corners", f"{sizes[number]} in polygon {number} (from 0)")
+        count = sizes - 2
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        first = np.repeat(starts, count)
+        return np.stack([first, first + within + 1, first + within + 2], axis=1), sizes
+
+
+def write_vrml(mesh: Mesh, path: Path) -> None:
+    """Writes a .wrl file, without landmarks; coordinates to 1e-6. The first vertex is on line 20, as readers expect."""
+    path = Path(path)
+    picture = []
+    if mesh.texture is not None:
+        picture = ["texture ImageTexture {", f'url "{mesh.texture.name}"', "}"]
+    head = ["Group {", "children [", "Shape {", "appearance Appearance {", "material Material {", "diffuseColor 1 1 1",
+            "}", *picture, "}", "geometry IndexedFaceSet {", "solid FALSE", "coord Coordinate {", "point ["]
+    head = ["#VRML V2.0 utf8", *[""] * (18 - len(head)), *head]
+    body = [_points(mesh.vertices), "]", "}", "coordIndex [", _polygons(mesh.triangles), "]"]
+    if mesh.texture_coordinates is not None:
+        corners = mesh.triangles if mesh.texture_triangles is None else mesh.texture_triangles
+        body += ["texCoord TextureCoordinate {", "point [", _points(mesh.texture_coordinates), "]", "}",
+                 "texCoordIndex [", _polygons(corners), "]"]
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join([*head, *body, "}", "}", "]", "}", ""]), encoding="utf-8", newline="")
+
+
+def _points(values: np.ndarray) -> str:
+    row = " ".join(["%.6f"] * values.shape[1])
+    return ",\n".join([row] * len(values)) % tuple(values.ravel().tolist())
+
+
+def _polygons(triangles: np.ndarray) -> str:
+    return "\n".join(["%d, %d, %d, -1,"] * len(triangles)) % tuple(triangles.ravel().tolist())
