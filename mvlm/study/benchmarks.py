@@ -1,0 +1,98 @@
+"""The paper's benchmarks as data: which corpus, which scans, which classes. Folds come from `mvlm.samples.folds`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mvlm.prompts import EMOTIONS
+from mvlm.samples import Samples
+
+BASIC = EMOTIONS[:6]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One of the paper's settings.
+
+    Attributes:
+        name: as in the paper's tables.
+        corpus: name of the corpus it draws from.
+        emotions: its classes, in the order of every class index.
+        levels: intensity levels that take part; empty where the corpus has none.
+        complete: only subjects who show every emotion, each by the lowest take.
+        subjects, expected: how many subjects and samples the complete corpus gives.
+        rule: the selection in words.
+    """
+
+    name: str
+    corpus: str
+    emotions: tuple[str, ...]
+    levels: tuple[int, ...]
+    complete: bool
+    subjects: int
+    expected: int
+    rule: str
+
+    def select(self, samples: Samples) -> np.ndarray:
+        """Mask (N,) of the samples of the corpus that take part."""
+        mask = np.isin(samples.emotions, self.emotions)
+        if self.levels:
+            mask &= np.isin(samples.levels, self.levels)
+        return self._lowest_takes(samples, mask) if self.complete else mask
+
+    def labels(self, emotions: np.ndarray) -> np.ndarray:
+        """Class index (N,) of emotion names (N,)."""
+        return np.array([self.emotions.index(emotion) for emotion in emotions], dtype=np.int64)
+
+    def _lowest_takes(self, samples: Samples, mask: np.ndarray) -> np.ndarray:
+        # Counting scans would let two takes of one emotion stand in for a missing one.
+        first: dict[tuple[str, str], int] = {}
+        for index in np.flatnonzero(mask):
+            item = (samples.subjects[index], samples.emotions[index])
+            if item not in first or samples.takes[index] < samples.takes[first[item]]:
+                first[item] = index
+        shown: dict[str, int] = {}
+        for subject, _ in first:
+            shown[subject] = shown.get(subject, 0) + 1
+        chosen = np.zeros(len(mask), dtype=bool)
+        chosen[[index for (subject, _), index in first.items() if shown[subject] == len(self.emotions)]] = True
+        return chosen
+
+
+BENCHMARKS: dict[str, Benchmark] = {
+    benchmark.name: benchmark
+    for benchmark in (
+        Benchmark(
+            name="BU-3DFE-I",
+            corpus="BU-3DFE",
+            emotions=BASIC,
+            levels=(3, 4),
+            complete=False,
+            subjects=100,
+            expected=1200,
+            rule="all subjects, six expressions, the two higher of four intensity levels",
+        ),
+        Benchmark(
+            name="BU-3DFE-II",
+            corpus="BU-3DFE",
+            emotions=BASIC,
+            levels=(1, 2, 3, 4),
+            complete=False,
+            subjects=100,
+            expected=2400,
+            rule="all subjects, six expressions, all four intensity levels, neutral left out",
+        ),
+        Benchmark(
+            name="Bosphorus",
+            corpus="Bosphorus",
+            emotions=BASIC,
+            levels=(),
+            complete=True,
+            subjects=65,
+            expected=390,
+            rule="subjects with all six expressions, the lowest take of each",
+        ),
+    )
+}
