@@ -8,13 +8,13 @@ A point is missing if any of x, y, z equals zmin. Row 0 is the bottom of the fac
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from mvlm.faces.files import picture_beside, replacing
-from mvlm.faces.mesh import Mesh
+from mvlm.faces.mesh import FARTHEST, Mesh
 
 MISSING = -1e9  # zmin of the published files
 LONGEST_EDGE = 10.0  # mm; a longer edge spans a jump in depth (nose over cheek, chin over neck), not skin
@@ -22,8 +22,7 @@ _HEADER = struct.Struct("<HHdH")
 _COUNT = struct.Struct("<I")
 
 
-@dataclass(frozen=True, eq=False)
-class Grid:
+class Grid(NamedTuple):
     """A .bnt file as it is.
 
     planes   (5, R, C) float64: x, y, z in mm, u, v as fractions of the picture, v from its top
@@ -32,13 +31,8 @@ class Grid:
     """
 
     planes: np.ndarray
-    zmin: float = MISSING
-    picture: str = ""
-
-    @property
-    def valid(self) -> np.ndarray:
-        """(R, C) bool: points none of whose x, y, z is missing (files with partly missing points occur)."""
-        return (self.planes[:3] != self.zmin).all(axis=0)
+    zmin: float
+    picture: str
 
 
 def read_bnt(path: Path) -> Grid:
@@ -67,34 +61,43 @@ def read_bnt(path: Path) -> Grid:
     return Grid(planes.astype(np.float64, copy=False), zmin, rest[:length].decode("utf-8", errors="replace"))
 
 
-def write_bnt(grid: Grid, path: Path) -> None:
-    """Writes a .bnt file, bit for bit what `read_bnt` gives back. Raises ValueError for a grid that does not fit."""
+def write_bnt(planes: np.ndarray, path: Path, *, zmin: float = MISSING, picture: str | None = None) -> None:
+    """Writes a .bnt file, bit for bit what `read_bnt` gives back.
+
+    planes:  (5, R, C) x, y, z in mm, u, v (v from the picture's top), row 0 at the bottom of the face
+    zmin:    the value that stands for x, y and z of a missing point
+    picture: name of the picture; None: that of the file with .png
+
+    Raises ValueError for a grid that does not fit the format.
+    """
     path = Path(path)
-    planes = np.asarray(grid.planes, dtype="<f8")
+    planes = np.asarray(planes, dtype="<f8")
     if planes.ndim != 3 or planes.shape[0] != 5 or not 0 < min(planes.shape) <= max(planes.shape) < 2**16:
         raise ValueError(f"{path}: expected planes of shape (5, R, C) with R, C in 1..65535, found {planes.shape}")
     if planes.size >= 2**32:
         raise ValueError(f"{path}: expected fewer than 2^32 values, found {planes.size}")
-    name = grid.picture.encode("ascii")
+    name = (f"{path.stem}.png" if picture is None else picture).encode("utf-8")
     with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(_HEADER.pack(planes.shape[1], planes.shape[2], grid.zmin, len(name)) + name)
+        file.write(_HEADER.pack(planes.shape[1], planes.shape[2], zmin, len(name)) + name)
         file.write(_COUNT.pack(planes.size))
         planes.tofile(file)
 
 
-def grid_mesh(grid: Grid, texture: Path | None = None) -> Mesh:
-    """The surface through the valid points of a grid, without landmarks.
+def grid_mesh(planes: np.ndarray, *, zmin: float = MISSING, texture: Path | None = None) -> Mesh:
+    """The surface through the valid points of a grid (5, R, C) as of `write_bnt`, without landmarks.
 
-    Vertices are the valid points in row-major order; each cell of the grid gives up to two triangles, turned towards
-    +z; those with an edge above 10 mm are dropped. Texture coordinates get their origin at the bottom; they are None
-    if a valid point has none. Raises ValueError for a valid point that is not finite and for a grid without surface.
+    Vertices are the points none of whose x, y, z is missing (partly missing ones occur), in row-major order; each cell
+    of the grid gives up to two triangles, turned towards +z; those with an edge above 10 mm are dropped. Texture
+    coordinates get their origin at the bottom; they are None if a valid point has none.
+    Raises ValueError for a valid point that is not finite or 1 km away, and for a grid without surface.
     """
-    valid = grid.valid
-    points = grid.planes[:3, valid].T
-    if not np.isfinite(points).all():
-        row, column = np.argwhere(valid)[~np.isfinite(points).all(axis=1)][0]
-        raise ValueError(f"row {row}, column {column}: expected a finite point, "
-                         f"found {grid.planes[:3, row, column].tolist()}")
+    valid = (planes[:3] != zmin).all(axis=0)
+    points = planes[:3, valid].T
+    near = (np.abs(points) <= FARTHEST).all(axis=1)  # false for NaN too
+    if not near.all():
+        row, column = np.argwhere(valid)[~near][0]
+        raise ValueError(f"row {row}, column {column}: expected mm within +-{FARTHEST:g} or the mark {zmin:g} of a "
+                         f"missing point, found {planes[:3, row, column].tolist()}")
     number = np.where(valid, np.cumsum(valid).reshape(valid.shape) - 1, -1)
     # Cell corners: a (r, c), b (r+1, c), c (r, c+1), d (r+1, c+1); rows go up, columns right.
     a, b, c, d = number[:-1, :-1], number[1:, :-1], number[:-1, 1:], number[1:, 1:]
@@ -108,15 +111,15 @@ def grid_mesh(grid: Grid, texture: Path | None = None) -> Mesh:
     corners = points[triangles]
     if np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2].sum() < 0:
         triangles = triangles[:, [0, 2, 1]]  # a grid stored top row first
-    coordinates = grid.planes[3:, valid].T
-    if not np.isfinite(coordinates).all() or (coordinates == grid.zmin).any():
+    coordinates = planes[3:, valid].T
+    if not np.isfinite(coordinates).all() or (coordinates == zmin).any():
         return Mesh(points, triangles)
     coordinates = np.stack([coordinates[:, 0], 1.0 - coordinates[:, 1]], axis=1)
     return Mesh(points, triangles, texture_coordinates=coordinates, texture=texture)
 
 
-def mesh_grid(mesh: Mesh) -> Grid:
-    """The depth grid that `grid_mesh` turns into `mesh`, for a mesh whose vertices lie on a regular grid in x and y.
+def mesh_grid(mesh: Mesh) -> np.ndarray:
+    """The planes (5, R, C) that `grid_mesh` turns into `mesh`, if its vertices lie on a regular grid in x and y.
 
     Raises ValueError for any other mesh: casting rays at a surface to make a grid of it is a choice of the caller.
     """
@@ -127,11 +130,10 @@ def mesh_grid(mesh: Mesh) -> Grid:
         planes[:3, row, column] = mesh.vertices.T
         if mesh.texture_coordinates is not None and mesh.texture_triangles is None:
             planes[3:, row, column] = [mesh.texture_coordinates[:, 0], 1.0 - mesh.texture_coordinates[:, 1]]
-        grid = Grid(planes, picture=mesh.texture.name if mesh.texture else "")
-        again = grid_mesh(grid) if grid.valid.sum() == len(mesh.vertices) else None
-        if (again is not None and np.array_equal(again.vertices, mesh.vertices)
-                and np.array_equal(again.triangles, mesh.triangles) and mesh.texture_triangles is None):
-            return grid
+        again = grid_mesh(planes)
+        if (np.array_equal(again.vertices, mesh.vertices) and np.array_equal(again.triangles, mesh.triangles)
+                and mesh.texture_triangles is None):
+            return planes
     raise ValueError(f"expected a mesh whose vertices are a regular grid in x and y, in row-major order from the "
                      f"bottom and triangulated as by grid_mesh; found {len(mesh.vertices)} other vertices. "
                      "Sample the surface on a grid and use write_bnt")
@@ -150,9 +152,9 @@ def _ticks(values: np.ndarray) -> tuple[np.ndarray, int]:
 
 def read_bnt_mesh(path: Path) -> Mesh:
     """`read_bnt` and `grid_mesh`, with the picture that the file names, or else the .png of the same name."""
-    grid = read_bnt(path)
-    picture = picture_beside(path, grid.picture, [f"{path.stem}.png"])
+    planes, zmin, reference = read_bnt(path)
+    picture = picture_beside(path, reference, [f"{path.stem}.png"])
     try:
-        return grid_mesh(grid, picture)
+        return grid_mesh(planes, zmin=zmin, texture=picture)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

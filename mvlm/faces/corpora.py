@@ -46,7 +46,6 @@ class Scan:
     level    intensity 1 (weakest) .. 4, 0 for neutral (BU-3DFE); None where the corpus has none
     path     the mesh file; None for a twin's
     code     what the file's name says: "AN", "E_ANGER", "LFAU_9"
-    take     repetition of the same code by the same subject, from 0 (Bosphorus)
     """
 
     name: str
@@ -55,7 +54,12 @@ class Scan:
     level: int | None
     path: Path | None
     code: str
-    take: int = 0
+
+    @property
+    def take(self) -> int:
+        """Repetition of the same code by the same subject, from 0; the last part of a Bosphorus name."""
+        last = self.name.rpartition("_")[2]
+        return int(last) if last.isdecimal() else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +87,14 @@ class Corpus:
             raise ValueError(f"{scan.name}: expected a scan of the corpus in {self.folder}, found one without a file")
         return read_mesh(scan.path)
 
-    def check(self) -> list[tuple[Path, str]]:
+    def check(self) -> dict[Path, str]:
         """Reads every scan; the file of each that cannot be read, and why. Empty if all is well."""
-        bad = []
+        bad = {}
         for scan in self.scans:
             try:
                 self.read(scan)
             except (OSError, ValueError) as error:
-                bad.append((scan.path, str(error)))
+                bad[scan.path] = str(error)
         return bad
 
     @cached_property
@@ -101,11 +105,14 @@ class Corpus:
         """
         digest = hashlib.sha256(self.name.encode())
         for path in self.files:
-            digest.update(f"{path.relative_to(self.folder).as_posix()}\0{path.stat().st_size}\n".encode())
+            # A dangling link is a bad file among others, which may be left out: it has a name, but no size.
+            size = path.stat().st_size if path.exists() else None
+            digest.update(f"{path.relative_to(self.folder).as_posix()}\0{size}\n".encode())
         digest.update("\n".join(scan.name for scan in self.scans).encode())
         for path in self.files[:: max(1, len(self.files) // SAMPLED_FILES)]:
-            with path.open("rb") as file:
-                digest.update(file.read(SAMPLED_BYTES))
+            if path.exists():
+                with path.open("rb") as file:
+                    digest.update(file.read(SAMPLED_BYTES))
         return digest.hexdigest()[:16]
 
 
@@ -184,7 +191,7 @@ def _index(folder: Path, layout: _Layout) -> tuple[tuple[Scan, ...], tuple[Path,
         for path in sorted(place.iterdir()):
             # A scan in another subject's folder would leak from one fold into the next: not known.
             found = layout.parse(path, place.name)
-            if found is False or not path.is_file():
+            if found is False or path.is_dir():
                 unknown.append(path)
                 continue
             files.append(path)
@@ -218,7 +225,7 @@ def _parse_bosphorus(path: Path, subject: str) -> Scan | bool:
     emotion = {"N": "neutral", "E": _BOSPHORUS_EMOTIONS.get(code)}.get(kind)
     shown = code if kind in "EN" else match["code"]  # A26A12lw is spelt so
     name = f"{match['subject'].lower()}_{kind}_{shown}_{match['take']}"
-    return Scan(name, match["subject"].lower(), emotion, None, path, f"{kind}_{code}", int(match["take"]))
+    return Scan(name, match["subject"].lower(), emotion, None, path, f"{kind}_{code}")
 
 
 _LAYOUTS = {

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from mvlm.faces.bnt import mesh_grid, read_bnt_mesh, write_bnt
+import numpy as np
+
+from mvlm.faces.bnt import grid_mesh, mesh_grid, read_bnt, read_bnt_mesh, write_bnt
 from mvlm.faces.files import beside, replacing
-from mvlm.faces.landmarks import read_bnd, read_lm3, write_bnd, write_lm3
+from mvlm.faces.landmarks import BND_NAMES, LM3_NAMES, read_bnd, read_lm3, write_bnd, write_lm3
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.vrml import read_vrml, write_vrml
+
+__all__ = ["BND_NAMES", "LM3_NAMES", "grid_mesh", "read_bnt", "read_mesh", "write_bnt", "write_landmarks", "write_mesh"]
 
 _LANDMARKS = {".wrl": ".bnd", ".bnt": ".lm3"}
 
@@ -49,21 +54,31 @@ def write_mesh(mesh: Mesh, path: Path | str) -> None:
     extension = _extension(path)
     beside_it = path.with_suffix(_LANDMARKS[extension])
     if extension == ".wrl":
-        if mesh.landmarks:
-            write_bnd(mesh.landmarks, mesh.vertices, beside_it)
-        write_vrml(mesh, path)
+        write = partial(write_vrml, mesh, path)
     else:
         try:
             grid = mesh_grid(mesh)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-        if mesh.landmarks:
-            write_lm3(mesh.landmarks, beside_it)
-        write_bnt(grid, path)
-    if not mesh.landmarks:
+        write = partial(write_bnt, grid, path, picture=mesh.texture.name if mesh.texture else None)
+    if mesh.landmarks:  # first, as they may be refused
+        write_landmarks(mesh.landmarks, beside_it, mesh.vertices)
+    else:
         beside_it.unlink(missing_ok=True)
+    write()
     if mesh.texture is not None:
         _copy_beside(mesh.texture, path)
+
+
+def write_landmarks(landmarks: dict[str, np.ndarray], path: Path | str, vertices: np.ndarray | None = None) -> None:
+    """Writes name -> (3,) mm as a .lm3, or as the .bnd of the mesh with these vertices (V, 3); to 1e-6 mm."""
+    path = Path(path)
+    if path.suffix.lower() == ".lm3":
+        write_lm3(landmarks, path)
+    elif path.suffix.lower() == ".bnd" and vertices is not None:
+        write_bnd(landmarks, vertices, path)
+    else:
+        raise ValueError(f"{path}: expected a .lm3 file, or a .bnd file and the vertices of its mesh")
 
 
 def _copy_beside(texture: Path, path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+FARTHEST = 1e6  # mm; nothing that far away is a face, but a mark of missing points that nobody announced
+
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
@@ -19,7 +21,7 @@ class Mesh:
     texture_triangles    (T, 3) int32 or None: rows of `texture_coordinates`; None means the same as `triangles`
     texture              path of the picture, or None
 
-    Raises ValueError for a wrong shape, a value that is not finite or an index out of range.
+    Raises ValueError for a wrong shape, a value that is not finite, a vertex 1 km away or an index out of range.
     """
 
     vertices: np.ndarray
@@ -31,6 +33,9 @@ class Mesh:
 
     def __post_init__(self) -> None:
         vertices = _reals(self.vertices, 3, "vertices")
+        if np.abs(vertices).max() > FARTHEST:
+            row = int(np.argmax(np.abs(vertices).max(axis=1)))
+            raise ValueError(f"vertices[{row}]: expected mm within +-{FARTHEST:g}, found {vertices[row].tolist()}")
         self._set("vertices", vertices)
         self._set("triangles", _indices(self.triangles, len(vertices), "triangles", "vertices"))
         self._set("landmarks", {name: _point(xyz, name) for name, xyz in self.landmarks.items()})
