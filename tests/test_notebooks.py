@@ -10,8 +10,8 @@ import nbformat
 import pytest
 
 from mvlm.settings import ROOT, VARIABLES
-from mvlm.study.notebooks import NOTEBOOKS, NotebookError, main, run_notebook
 from mvlm.sources import dependencies, digest
+from mvlm.study.notebooks import NOTEBOOKS, NotebookError, main, run_notebook
 
 OUTPUTS = ["tables/t.csv", "tables/t.json", "tables/t.md"]
 WRITE = """
@@ -120,8 +120,9 @@ def test_a_failing_notebook_says_where_and_leaves_the_last_good_outputs(ran, tmp
     write(tmp_path / "notebooks", "10-t", "STAGE = None\nN = 2", WRITE, "ratio = N / (N - 2)")
     with pytest.raises(NotebookError) as caught:
         run_notebook("10-t", **places(tmp_path))
-    assert "10-t: cell [4] failed\n  at: ratio = N / (N - 2)\n  ZeroDivisionError: division by zero" in str(caught.value)
-    assert len(str(caught.value).splitlines()) <= 5
+    said = str(caught.value)
+    assert "10-t: cell [4] failed\n  at: ratio = N / (N - 2)\n  ZeroDivisionError: division by zero" in said
+    assert len(said.splitlines()) <= 5
     assert good.read_text() == "n\n3\n"
     assert [path.name for path in (tmp_path / "results").rglob("*")] == ["tables", "t.csv"]
 
