@@ -1,8 +1,8 @@
 """Emotions as action units: which units people show, how strongly, and how people differ.
 
-The units of the six basic emotions and the share of people who use them are those of Du, Tao & Martinez (2014), "Compound facial
-expressions of emotion", PNAS 111(15), Table 1: *prototypical* units are used by more than 70 % of 230 people, the others by the share
-given. Nothing here was fitted to what any method recognises.
+The units of the six basic emotions and the share of people who use them are those of Du, Tao & Martinez (2014),
+"Compound facial expressions of emotion", PNAS 111(15), Table 1: *prototypical* units are used by more than 70 % of
+230 people, the others by the share given. Nothing here was fitted to what any method recognises.
 """
 
 import numpy as np
@@ -16,14 +16,16 @@ EMFACS = {
     "sadness": {4: 0.8, 15: 0.9, 1: 0.6, 6: 0.5, 11: 0.26, 17: 0.67},
     "surprise": {1: 0.95, 2: 0.95, 25: 0.95, 26: 0.9, 5: 0.66},
 }
-# Posed strength of the four levels of BU-3DFE, on the scale of FACS A-E = 0.2-1: from slight (B) to near the maximum (E).
+# Posed strength of the four levels of BU-3DFE, on the scale of FACS A-E = 0.2-1: from slight (B) to near the maximum
+# (E).
 LEVELS = (0.40, 0.60, 0.80, 1.0)
 
 
 def personal_style(rng):
     """How one person shows emotions: emotion -> action unit -> strength (absent units are not shown).
 
-    The same person keeps the same units through all levels; strengths differ by about a quarter between units and people.
+    The same person keeps the same units through all levels; strengths differ by about a quarter between units and
+    people.
     """
     style = {}
     for emotion, shares in EMFACS.items():
@@ -47,7 +49,8 @@ def sample_expression(emotion, level, rng, style=None):
         style: a `personal_style`; drawn anew when None.
 
     Returns:
-        action unit -> (left, right) intensity in [0, 1.2]. Posed faces are asymmetric by about a tenth (Ekman et al. 1981).
+        action unit -> (left, right) intensity in [0, 1.2]. Posed faces are asymmetric by about a tenth (Ekman et al.
+        1981).
     """
     if emotion == "neutral":
         return {}

@@ -1,13 +1,8 @@
 """A parametric head: identity and facial action units -> mesh.
 
-The head is a mask of skin on one fixed grid of about 3,900 vertices, as a face scanner delivers it: slits at the mouth and at the
-eyes really open and close, eyeballs and two rows of teeth lie behind them, the rest of an open mouth is a hole. Every field is
-written on *material* coordinates `(x, y)` (mm, frontal plane of the average face, nose tip at the origin of x and y), so that an
-action unit moves the same tissue in every identity.
-
-Positions come from average adult anthropometry (Farkas 1994: inner canthi 32 mm, outer canthi 90 mm, mouth 51 mm, nose 35 mm wide,
-face 140 mm wide), directions and extents of the action units from the FACS manual (Ekman, Friesen & Hager 2002). The full
-excursion of a unit (FACS level E) is intensity 1.
+The head is a mask of skin of about 4,000 vertices, as a face scanner delivers it: slits at the mouth and at the eyes
+really open and close, eyeballs and two rows of teeth lie behind them, the rest of an open mouth is a hole. The tissue
+is `anatomy`.
 """
 
 import hashlib
@@ -15,8 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
+from mvlm.faces.anatomy import EYE, JAW_HINGE, LID, LOWERING, MOUTH_Y, TRAITS, bump, template
 from mvlm.faces.mesh import Mesh
 
 ACTION_UNITS = {
@@ -26,26 +21,12 @@ ACTION_UNITS = {
     20: "lip stretcher", 22: "lip funneler", 23: "lip tightener", 24: "lip pressor", 25: "lips part", 26: "jaw drop",
     27: "mouth stretch", 43: "eyes closed",
 }  # fmt: skip
-
-LOWERING = "4, the lowering"  # part of unit 4 that unit 1 overcomes
-EYE = np.array([31.0, 34.0])  # centre of the left eye, mm
-EYE_HALF_WIDTH = 14.0
-LID = (5.2, 4.0)  # half openings of the upper and the lower lid at rest, mm
-MOUTH_Y, MOUTH_HALF_WIDTH = -35.0, 25.5
-JAW_HINGE = np.array([18.0, -5.0])  # y, z of the temporomandibular joints
-
-# Anatomical traits: standard deviations in mm (or as a share where marked), one Gaussian each.
-TRAITS = {
-    "width": 0.045, "height": 0.04, "jaw width": 0.06, "chin length": 3.5, "chin depth": 3.0, "eye distance": 1.6,
-    "eye size": 0.08, "eye depth": 1.6, "brow ridge": 1.6, "brow height": 2.0, "nose length": 2.6, "nose depth": 2.4,
-    "nose width": 2.0, "nose bridge": 1.6, "cheekbone": 2.0, "cheek": 2.4, "mouth width": 2.0, "mouth depth": 1.6,
-    "upper lip": 0.22, "lower lip": 0.22, "forehead": 2.6, "folds": 0.7,
-}  # fmt: skip
+EYEBALL = 20.0  # radius of the flattened front of the eyeball, on which the lids slide, mm
 
 
 @dataclass(frozen=True)
 class Identity:
-    """One person: `traits` (name -> standard scores), a smooth residual shape `waves` (K, 5) and the `variant` of the muscles."""
+    """One person: `traits` (name -> standard score), a smooth residual shape `waves` (K, 5), the muscles' `variant`."""
 
     traits: dict
     waves: np.ndarray
@@ -53,382 +34,13 @@ class Identity:
 
 
 def random_identity(rng, variant=None):
-    """Draw a person. `variant` (an int) draws from a family of heads with other muscles and wider proportions; the twins use none."""
+    """Draw a person; with a `variant` (an int) of a family with other muscles and wider proportions that no twin uses."""
     spread = 1.0 if variant is None else 1.5
     traits = {name: float(np.clip(rng.normal(), -2.5, 2.5)) * spread for name in TRAITS}
     # Residual shape that no trait names: a few smooth waves of about 1 mm over the face.
     waves = np.column_stack([rng.normal(0, 0.55 * spread, 10), rng.uniform(25, 60, 10), rng.uniform(25, 60, 10),
                              rng.uniform(0, 2 * np.pi, 10), rng.uniform(0, 2 * np.pi, 10)])  # fmt: skip
     return Identity(traits, waves, variant)
-
-
-# ---------------------------------------------------------------------------------------------------------------- the grid
-
-
-@dataclass(frozen=True)
-class _Template:
-    x: np.ndarray  # (V,) material coordinates of the skin
-    y: np.ndarray
-    lower: np.ndarray  # (V,) bool: below the mouth slit
-    triangles: np.ndarray
-    mouth: np.ndarray  # (V,) 1 at the mouth slit, 0 outside
-    lids: tuple  # per eye (left, right): (indices, side +1 upper/-1 lower, fall-off) of the lid skin
-    jaw: np.ndarray
-    units: dict  # action unit -> (2, V, 3) displacement of the (left, right) half, mm
-    sculpt: dict  # trait -> (V, 3)
-    rest: np.ndarray  # (V, 3) the average face
-    landmarks: dict  # name -> vertex
-
-
-def _rows(*segments):
-    """Monotone coordinates: segments of (start, stop, count), the last stop included."""
-    parts = [np.linspace(start, stop, count, endpoint=False) for start, stop, count in segments]
-    return np.concatenate([*parts, [segments[-1][1]]])
-
-
-def _grid():
-    half = _rows((0, 11, 5), (11, 47, 15), (47, 72, 6), (72, 96, 3))  # arc length from the midline, mm
-    columns = np.concatenate([-half[:0:-1], half])
-    upper = _rows(
-        (112, 62, 10), (62, 46, 6), (46, EYE[1], 6), (EYE[1], 22, 6), (22, -8, 9), (-8, -22, 6), (-22, MOUTH_Y, 7)
-    )
-    lower = _rows((MOUTH_Y, -49, 7), (-49, -84, 10), (-84, -97, 3))
-    rows = np.concatenate([upper, lower[1:]])
-    eye_row, mouth_row = int(np.argmin(abs(rows - EYE[1]))), len(upper) - 1
-    shape = (len(rows), len(columns))
-    index = np.arange(shape[0] * shape[1]).reshape(shape)
-    x, y = np.meshgrid(columns, rows)
-    x, y, lower_side = x.ravel(), y.ravel(), (y < MOUTH_Y - 1e-9).ravel()
-
-    # A slit doubles the inner vertices of its row: the copies belong to the quads below it.
-    below, lid_copies = index.copy(), {}
-    for name, row, inside in (
-        ("left", eye_row, abs(columns - EYE[0]) < EYE_HALF_WIDTH),
-        ("right", eye_row, abs(columns + EYE[0]) < EYE_HALF_WIDTH),
-        ("mouth", mouth_row, abs(columns) < MOUTH_HALF_WIDTH),
-    ):
-        copies = len(x) + np.arange(inside.sum())
-        lid_copies[name] = (index[row, inside], copies)
-        below[row, inside] = copies
-        x, y = np.append(x, columns[inside]), np.append(y, np.full(inside.sum(), rows[row]))
-        lower_side = np.append(lower_side, np.full(inside.sum(), name == "mouth"))
-    top, bottom = below[:-1], index[1:]  # the quad below a slit row starts at the copies
-    a, b, c, d = top[:, :-1], top[:, 1:], bottom[:, :-1], bottom[:, 1:]
-    triangles = np.concatenate([np.stack([a, c, b], -1).reshape(-1, 3), np.stack([b, c, d], -1).reshape(-1, 3)])
-    return x, y, lower_side, triangles.astype(np.int32), lid_copies
-
-
-def _bump(x, y, cx, cy, sx, sy, power=2.0):
-    return np.exp(-0.5 * (abs((x - cx) / sx) ** power + abs((y - cy) / sy) ** power))
-
-
-def _both(x, y, cx, cy, sx, sy, power=2.0):
-    """The same bump on either side of the midline."""
-    return _bump(abs(x), y, cx, cy, sx, sy, power)
-
-
-def _segment(x, y, start, stop, width):
-    """A soft ridge along the segment start-stop of the left half (mirrored for x < 0)."""
-    px, py = abs(x) - start[0], y - start[1]
-    dx, dy = stop[0] - start[0], stop[1] - start[1]
-    t = np.clip((px * dx + py * dy) / (dx * dx + dy * dy), 0, 1)
-    return np.exp(-0.5 * ((px - t * dx) ** 2 + (py - t * dy) ** 2) / width**2)
-
-
-def _smooth(value, low, high):
-    t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def _average(x, y):
-    """(V, 3) the average face at rest, lids and lips closed on their slits."""
-    knots = [-100, -92, -80, -70, -55, -35, -15, 10, 35, 55, 75, 95, 112]
-    half_width = PchipInterpolator(knots, [38, 47, 54, 59, 65, 71, 75, 77, 76.5, 76, 75, 72, 66])(y)
-    depth = PchipInterpolator(knots, [42, 52, 60, 63, 67, 72, 76, 78, 78.5, 79.5, 81, 78, 69])(y)
-    angle = x / 76.0  # arc length over the mean radius
-    px, pz = half_width * np.sin(angle), depth * np.cos(angle) + 4.0
-    z = np.zeros_like(x)
-    ax = abs(x)
-    # Nose: bridge widening to the tip, wings, a step down to the upper lip.
-    along = np.clip((38 - y) / 38, 0, 1)
-    width = 5.0 + 3.6 * along**1.5
-    bridge = (3.0 + 15.5 * along**1.25) * _smooth(y, -15.0, -2.5) * (1 - _smooth(y, 36, 50))
-    z += bridge * np.exp(-0.5 * (ax / width) ** 2.0)
-    z += (
-        4.0 * _bump(x, y, 0, 0.5, 7.5, 6.5)
-        + 8.0 * _both(x, y, 12.5, -4.5, 4.8, 5.2)
-        - 3.0 * _both(x, y, 6.5, -11.5, 2.8, 2.2)
-    )
-    z -= 1.2 * _both(x, y, 20.5, -4, 3.0, 8)
-    # Eye sockets, brow ridge, lids' fold, cheekbones, temples.
-    z -= 6.5 * _both(x, y, 29, 34, 14, 9.5, 2.4) + 4.0 * _both(x, y, 15, 35, 5.5, 9)
-    z += 3.0 * _both(x, y, 26, 51, 17, 6.0) + 1.5 * _bump(x, y, 0, 52, 11, 6)
-    z += 4.5 * _both(x, y, 46, 12, 13, 12) - 2.0 * _both(x, y, 44, -30, 13, 20) - 3.0 * _both(x, y, 66, 50, 10, 18)
-    # Muzzle, philtrum, lips, chin.
-    z += 4.5 * _bump(x, y, 0, -33, 21, 17) - 0.9 * _bump(x, y, 0, -22, 2.2, 5) + 0.6 * _both(x, y, 5, -22, 2.2, 5)
-    lip = np.clip(1 - (ax / (MOUTH_HALF_WIDTH + 1)) ** 2, 0, 1) ** 0.75
-    up = y - MOUTH_Y
-    z += lip * np.interp(
-        up, [-16, -12, -8, -4, -1.2, 0, 1.2, 3.6, 7, 10, 14], [0, -2.4, -0.6, 4.2, 2.8, 0.4, 2.6, 3.8, 2.4, 0.4, 0]
-    )
-    z -= 1.6 * _both(x, y, MOUTH_HALF_WIDTH + 1, MOUTH_Y, 4.5, 4.5)
-    z -= 0.9 * _segment(x, y, (19, -8), (34, -38), 3.2) * _smooth(ax, 12, 20)
-    z += 6.5 * _bump(x, y, 0, -76, 15, 10) - 2.0 * _bump(x, y, 0, -54, 16, 4.5)
-    short = np.where(y < MOUTH_Y, MOUTH_Y + 0.9 * (y - MOUTH_Y), y)
-    return np.column_stack([px, short, pz + z])
-
-
-def _lips(x, y, half=MOUTH_HALF_WIDTH):
-    """Share of the lips' opening at material x: 1 at the midline, 0 at the corners."""
-    return np.clip(1 - (abs(x) / half) ** 2, 0, 1) ** 0.7
-
-
-def _jaw_weight(x, y, lower):
-    corner, ax = 0.42, abs(x)
-    outside = corner * np.exp(-(((ax - MOUTH_HALF_WIDTH) / 28) ** 2))
-    share = np.clip(ax / MOUTH_HALF_WIDTH, 0, 1) ** 3
-    above = np.where(ax < MOUTH_HALF_WIDTH, corner * share, outside) * np.exp(-(((y - MOUTH_Y) / 22) ** 2))
-    far = 1 - 0.9 * _smooth(ax, 28, 92)
-    edge = np.where(ax < MOUTH_HALF_WIDTH, 1 - (1 - corner) * share, outside)
-    below = far + (edge - far) * np.exp(-(((MOUTH_Y - y) / 26) ** 2))
-    return np.where(lower, below, above)
-
-
-def _unit_fields(x, y, lower, jitter):
-    """Action unit -> (V, 3) bilateral displacement at intensity 1, mm. `jitter` () -> a factor around 1 (1 for the twins)."""
-    ax, side = abs(x), np.sign(x)
-    upper, lip = ~lower, _lips(x, y)
-    corner = lambda sx=9.0, sy=9.0: _both(x, y, MOUTH_HALF_WIDTH + 1, MOUTH_Y, sx * jitter(), sy * jitter())  # noqa: E731
-    furrow = _segment(x, y, (18, -5), (35, -36), 2.8 * jitter()) * _smooth(ax, 11, 18)
-    near = np.exp(-0.5 * ((y - MOUTH_Y) / 8.0) ** 2)
-    vermilion = np.clip(1 - (ax / (MOUTH_HALF_WIDTH + 2)) ** 2, 0, 1) ** 0.5 * np.exp(-0.5 * ((y - MOUTH_Y) / 6.5) ** 2)
-    lines = lambda length, phase=0.0: np.sin(2 * np.pi * (y - 60) / length + phase)  # noqa: E731
-    fields = {}
-
-    def move(unit, dx=0.0, dy=0.0, dz=0.0):
-        """Sideways (away from the midline), upwards, forwards."""
-        field = fields.setdefault(unit, np.zeros((len(x), 3)))
-        field += jitter() * np.column_stack([np.broadcast_to(np.asarray(v), x.shape) for v in (side * dx, dy, dz)])
-
-    inner, outer = _both(x, y, 13, 53, 11, 13), _both(x, y, 42, 52, 13, 13)
-    move(1, dy=9.0 * inner, dz=1.0 * inner + 1.3 * _bump(x, y, 0, 74, 24, 12) * lines(10.0))
-    move(2, dy=9.0 * outer, dz=0.8 * outer + 1.1 * _both(x, y, 40, 74, 15, 12) * lines(10.0, 0.6))
-    brow = _both(x, y, 20, 50, 15, 10)
-    move(LOWERING, dy=-7.5 * brow)
-    move(4, dx=-5.0 * _both(x, y, 14, 51, 9, 11),
-         dz=3.2 * _both(x, y, 12, 48, 7, 6) - 2.2 * _both(x, y, 4.5, 54, 2.2, 9) + 1.2 * _bump(x, y, 0, 54, 2.2, 9) + 1.0 * brow)  # fmt: skip
-    cheek = _both(x, y, 38, 10, 14, 13)
-    move(6, dy=6.0 * cheek, dz=4.5 * _both(x, y, 38, 14, 13, 9) - 1.6 * _segment(x, y, (24, 22), (50, 22), 2.6)
-         - 1.0 * _both(x, y, 54, 32, 5, 9) * np.sin(2 * np.pi * y / 7.0))  # fmt: skip
-    move(7, dy=1.5 * _both(x, y, 31, 25, 13, 6), dz=1.2 * _both(x, y, 31, 26, 13, 4))
-    snarl = _both(x, y, 13, 6, 8, 14)
-    move(9, dy=5.0 * snarl - 4.0 * _both(x, y, 11, 48, 10, 9) + 3.5 * _both(x, y, 14, -24, 11, 8) * upper,
-         dx=-1.5 * _both(x, y, 11, 48, 9, 9) + 1.5 * _both(x, y, 14, -4, 5, 5),
-         dz=2.6 * _both(x, y, 12, 10, 8, 10) + 1.8 * _both(x, y, 7, 26, 8, 10) * np.sin(2 * np.pi * (y - 24) / 8.5)
-         + 2.0 * _both(x, y, 24, 6, 7, 9) - 2.2 * furrow)  # fmt: skip
-    lift = _both(x, y, 13, -28, 13, 9.5) * upper
-    move(
-        10,
-        dy=8.0 * lift + 2.5 * _both(x, y, 14, -4, 6, 6),
-        dz=2.0 * lift + 3.0 * _both(x, y, 27, -8, 9, 10) - 2.4 * furrow,
-    )
-    move(11, dy=2.0 * _both(x, y, 18, -14, 8, 9), dz=2.2 * _both(x, y, 27, -8, 9, 9) - 2.4 * furrow)
-    pull = corner(12, 11)
-    move(12, dx=9.5 * pull, dy=11.5 * pull + 4.5 * _both(x, y, 38, -6, 13, 14),
-         dz=-6.0 * pull + 6.0 * _both(x, y, 40, 0, 12, 12) - 2.2 * furrow - 1.6 * vermilion)  # fmt: skip
-    fields[12][:, 1] -= 1.5 * vermilion * upper - 1.0 * vermilion * lower
-    move(14, dx=4.0 * corner(8, 7), dz=-4.0 * corner(6, 6) + 2.0 * _both(x, y, 36, -36, 4, 8))
-    droop = corner(10, 9)
-    move(
-        15,
-        dx=1.5 * droop,
-        dy=-8.5 * droop,
-        dz=-2.0 * corner(6, 6) + 2.2 * _both(x, y, 27, -53, 7, 7) - 1.6 * _segment(x, y, (28, -42), (33, -60), 2.6),
-    )
-    low = _both(x, y, 10, -44, 12, 9) * lower
-    move(16, dy=-7.0 * low, dz=1.5 * low)
-    boss = _bump(x, y, 0, -64, 17, 11)
-    move(17, dy=7.0 * boss + 4.0 * _bump(x, y, 0, -44, 17, 8) * (0.4 + 0.6 * lower) + 2.2 * lip * near * upper,
-         dz=4.5 * _bump(x, y, 0, -66, 14, 8) + 3.0 * _bump(x, y, 0, -41, 14, 6) - 2.5 * _bump(x, y, 0, -53, 18, 4)
-         + 0.7 * _bump(x, y, 0, -67, 12, 8) * np.cos(2 * np.pi * x / 11) * np.cos(2 * np.pi * (y + 67) / 11))  # fmt: skip
-    muzzle = _bump(x, y, 0, MOUTH_Y, 17, 13)
-    move(18, dx=-0.42 * ax * _both(x, y, 0, MOUTH_Y, 24, 13), dz=8.0 * muzzle)
-    stretch = corner(14, 11)
-    move(
-        20,
-        dx=11.0 * stretch,
-        dy=-3.5 * corner(11, 9),
-        dz=-4.5 * stretch - 1.8 * vermilion - 1.4 * _segment(x, y, (34, -24), (38, -52), 3.0),
-    )
-    fields[20][:, 1] -= 1.8 * vermilion * upper - 1.8 * vermilion * lower
-    move(
-        22,
-        dx=-0.30 * ax * _both(x, y, 0, MOUTH_Y, 24, 13),
-        dy=3.5 * lip * near * np.where(lower, -1, 1),
-        dz=7.0 * muzzle,
-    )
-    thin = vermilion * (y - MOUTH_Y)
-    move(23, dx=-1.5 * corner(8, 8), dy=-0.45 * thin, dz=-2.6 * vermilion + 1.0 * _bump(x, y, 0, MOUTH_Y + 12, 18, 3.5))
-    move(
-        24,
-        dy=-0.60 * thin,
-        dz=-4.2 * vermilion + 2.0 * _bump(x, y, 0, MOUTH_Y + 11, 20, 3.5) + 2.0 * _bump(x, y, 0, MOUTH_Y - 11, 18, 4.0),
-    )
-    move(25, dy=lip * near * np.where(lower, -4.0, 2.2), dz=-0.8 * vermilion)
-    return fields
-
-
-@lru_cache(maxsize=64)
-def _template(variant):
-    x, y, lower, triangles, copies = _grid()
-    rng = np.random.default_rng(variant)
-    jitter = (lambda: 1.0) if variant is None else (lambda: float(np.exp(rng.normal(0, 0.22))))
-    rest = _average(x, y)
-    if variant is not None:  # another sculptor: features deeper or flatter, surroundings shifted a little
-        plain = rest.copy()
-        rest[:, 2] += (plain[:, 2] - _plain_depth(x, y)) * rng.normal(0, 0.12)
-    half = {unit: np.stack([field * _smooth(x, -6, 6)[:, None], field * _smooth(-x, -6, 6)[:, None]]) for unit, field in
-            _unit_fields(x, y, lower, jitter).items()}  # fmt: skip
-    lids = []
-    for name, sign in (("left", 1), ("right", -1)):
-        along = np.clip(1 - ((sign * x - EYE[0]) / EYE_HALF_WIDTH) ** 2, 0, 1) ** 0.75
-        upper, below = copies[name]
-        is_below = np.isin(np.arange(len(x)), below)
-        above = (y >= EYE[1] - 1e-9) & ~is_below
-        fall = np.where(above, np.exp(-(((y - EYE[1]) / 6.5) ** 2)), np.exp(-(((EYE[1] - y) / 6.0) ** 2)))
-        weight = along * fall
-        chosen = np.flatnonzero(weight > 1e-3)
-        lids.append(
-            (
-                chosen,
-                np.where(above, 1.0, -1.0)[chosen],
-                weight[chosen],
-                np.exp(-(((y - EYE[1]) / 9.0) ** 4))[chosen] * along[chosen] ** 0.5,
-            )
-        )
-    mouth = np.zeros(len(x))
-    mouth[np.concatenate(copies["mouth"])] = 1
-    jaw = _jaw_weight(x, y, lower)
-    return _Template(
-        x,
-        y,
-        lower,
-        triangles,
-        mouth,
-        tuple(lids),
-        jaw,
-        half,
-        _trait_fields(x, y, lower),
-        rest,
-        _landmarks(x, y, lower, copies),
-    )
-
-
-def _plain_depth(x, y):
-    """Depth of the skull without features (V,), to deepen or flatten features in a variant."""
-    return np.interp(y, [-102, -80, -35, 35, 75, 112], [50, 68, 76, 82, 82, 62]) * np.cos(x / 76.0) + 4.0
-
-
-def _trait_fields(x, y, lower):
-    """Trait -> (V, 3) displacement at one standard deviation, mm."""
-    ax, side, zero = abs(x), np.sign(x), np.zeros_like(x)
-    sd = TRAITS
-    rest = _average(x, y)
-    lip = np.exp(-0.5 * ((y - MOUTH_Y) / 7.0) ** 2) * _lips(x, y)
-    eye = _both(x, y, 31, 34, 15, 11)
-    eye_shape = np.column_stack([side * (ax - 31), y - 34, zero]) * eye[:, None]
-    depth = lambda value: np.column_stack([zero, zero, value])  # noqa: E731
-    return {
-        "width": np.column_stack([rest[:, 0] * sd["width"], zero, zero]),
-        "height": np.column_stack([zero, y * sd["height"], zero]),
-        "jaw width": np.column_stack([rest[:, 0] * sd["jaw width"] * _smooth(-y, 10, 70), zero, zero]),
-        "chin length": np.column_stack([zero, -sd["chin length"] * _smooth(-y, 42, 85), zero]),
-        "chin depth": depth(sd["chin depth"] * _bump(x, y, 0, -78, 22, 16)),
-        "eye distance": np.column_stack([side * sd["eye distance"] * _both(x, y, 31, 34, 17, 16), zero, zero]),
-        "eye size": sd["eye size"] * eye_shape,
-        "eye depth": depth(-sd["eye depth"] * _both(x, y, 28, 36, 15, 11)),
-        "brow ridge": depth(sd["brow ridge"] * (_both(x, y, 24, 52, 19, 7) + 0.6 * _bump(x, y, 0, 52, 12, 7))),
-        "brow height": np.column_stack([zero, sd["brow height"] * _both(x, y, 28, 52, 22, 9), zero]),
-        "nose length": np.column_stack([zero, -sd["nose length"] * _bump(x, y, 0, -5, 20, 14), zero]),
-        "nose depth": depth(sd["nose depth"] * _bump(x, y, 0, 0, 10, 12)),
-        "nose width": np.column_stack([side * sd["nose width"] * _both(x, y, 14, -3, 7, 10), zero, zero]),
-        "nose bridge": depth(sd["nose bridge"] * _bump(x, y, 0, 22, 9, 13)),
-        "cheekbone": depth(sd["cheekbone"] * _both(x, y, 46, 10, 14, 13)),
-        "cheek": depth(sd["cheek"] * _both(x, y, 44, -28, 15, 18)),
-        "mouth width": np.column_stack([side * sd["mouth width"] * _both(x, y, 26, MOUTH_Y, 13, 14), zero, zero]),
-        "mouth depth": depth(sd["mouth depth"] * _bump(x, y, 0, -33, 20, 16)),
-        "upper lip": depth(sd["upper lip"] * 4 * lip * ~lower) + np.column_stack([zero, sd["upper lip"] * (y - MOUTH_Y) * lip * ~lower, zero]),
-        "lower lip": depth(sd["lower lip"] * 4 * lip * lower) + np.column_stack([zero, sd["lower lip"] * (y - MOUTH_Y) * lip * lower, zero]),
-        "forehead": depth(sd["forehead"] * _bump(x, y, 0, 80, 40, 20)),
-        "folds": depth(-sd["folds"] * (_segment(x, y, (19, -8), (34, -38), 2.8) + 0.7 * _segment(x, y, (20, 22), (42, 20), 2.4))),
-    }  # fmt: skip
-
-
-# ---------------------------------------------------------------------------------------------------------------- landmarks
-
-
-def _landmarks(x, y, lower, copies):
-    """Names of the two corpora's landmark files -> skin vertices: 22 of Bosphorus, 83 of BU-3DFE (subject's left = +x)."""
-
-    def nearest(px, py, pool=None):
-        pool = np.arange(len(x)) if pool is None else pool
-        return int(pool[np.argmin((x[pool] - px) ** 2 + (y[pool] - py) ** 2)])
-
-    ex, ey, w, m = EYE[0], EYE[1], EYE_HALF_WIDTH, MOUTH_HALF_WIDTH
-    lip_up, lip_low = copies["mouth"]
-    named = {"nose tip": nearest(0, 0), "upper lip outer middle": nearest(0, MOUTH_Y + 8), "lower lip outer middle": nearest(0, MOUTH_Y - 9),
-             "upper lip inner middle": nearest(0, MOUTH_Y, lip_up), "lower lip inner middle": nearest(0, MOUTH_Y, lip_low), "chin middle": nearest(0, -78)}  # fmt: skip
-    for word, sign in (("left", 1), ("right", -1)):
-        at = lambda px, py, pool=None, sign=sign: nearest(sign * px, py, pool)  # noqa: E731
-        named |= {f"outer {word} eyebrow": at(46, 50), f"middle {word} eyebrow": at(29, 54), f"inner {word} eyebrow": at(12, 50),
-                  f"outer {word} eye corner": at(ex + w, ey), f"inner {word} eye corner": at(ex - w, ey), f"nose saddle {word}": at(10, 30),
-                  f"{word} nose peak": at(17, -4), f"{word} mouth corner": at(m + 1, MOUTH_Y)}  # fmt: skip
-        upper, below = copies[word]
-        ring = [
-            at(ex - w, ey),
-            *(at(ex + d, ey, upper) for d in (-6, 0, 6)),
-            at(ex + w, ey),
-            *(at(ex + d, ey, below) for d in (6, 0, -6)),
-        ]
-        brow = [
-            at(px, py)
-            for px, py in (
-                (12, 53),
-                (21, 56),
-                (29, 57),
-                (38, 56),
-                (46, 52),
-                (46, 49),
-                (38, 52),
-                (29, 53),
-                (21, 52),
-                (12, 49),
-            )
-        ]
-        named |= {f"{word} eye {i}": v for i, v in enumerate(ring)} | {
-            f"{word} brow {i}": v for i, v in enumerate(brow)
-        }
-    nose = [(10, 32), (12, 14), (16, 2), (18, -5), (13, -10), (6, -12)]
-    named |= {
-        f"nose {i}": nearest(px, py) for i, (px, py) in enumerate(nose + [(-px, py) for px, py in reversed(nose)])
-    }
-    outer = [(m + 1, MOUTH_Y), (17, MOUTH_Y + 6), (6, MOUTH_Y + 8), (0, MOUTH_Y + 7), (-6, MOUTH_Y + 8), (-17, MOUTH_Y + 6), (-m - 1, MOUTH_Y),
-             (-16, MOUTH_Y - 7), (-6, MOUTH_Y - 9), (0, MOUTH_Y - 9), (6, MOUTH_Y - 9), (16, MOUTH_Y - 7)]  # fmt: skip
-    ring = (
-        [nearest(px, py) for px, py in outer]
-        + [nearest(px, MOUTH_Y, lip_up) for px in (15, 5, -5, -15)]
-        + [nearest(px, MOUTH_Y, lip_low) for px in (-15, -5, 5, 15)]
-    )
-    named |= {f"mouth {i}": v for i, v in enumerate(ring)}
-    contour = [(80, 20), (79, -5), (76, -28), (70, -48), (56, -66), (38, -78), (18, -84)]
-    named |= {
-        f"contour {i}": nearest(px, py)
-        for i, (px, py) in enumerate([*contour, (0, -86), *((-px, py) for px, py in reversed(contour))])
-    }
-    return named
-
-
-# ---------------------------------------------------------------------------------------------------------------- the head
 
 
 def head(identity, action_units):
@@ -439,124 +51,112 @@ def head(identity, action_units):
         action_units: FACS number -> intensity in [0, 1], one number or `(left, right)` of the subject.
 
     Returns:
-        `Mesh` in mm: x to the image's right (subject's left), y up, z to the camera, nose tip near the origin of x and y;
-        `landmarks` holds the names of both landmark sets.
+        `Mesh` in mm: x to the image's right (the subject's left), y up, z to the camera, nose tip near the origin of
+        x and y; its landmarks bear the names of both landmark formats.
 
     Raises:
         ValueError: an unknown action unit or an intensity outside [0, 1.5].
     """
-    left_right = {}
-    for unit, value in action_units.items():
-        pair = tuple(np.broadcast_to(np.asarray(value, float), 2))
-        if unit not in ACTION_UNITS or not all(0 <= v <= 1.5 for v in pair):
-            raise ValueError(
-                f"action unit {unit} = {value}: expected one of {sorted(ACTION_UNITS)} with an intensity in [0, 1.5]"
-            )
-        left_right[unit] = pair
-    level = lambda unit: np.array(left_right.get(unit, (0.0, 0.0)))  # noqa: E731
-    t = _template(identity.variant)
-
+    levels = _left_right(action_units)
+    t = template(identity.variant)
     skin = t.rest.copy()
     for name, score in identity.traits.items():
-        skin += score * t.sculpt[name]
-    for amplitude, lx, ly, px, py in identity.waves:
-        skin[:, 2] += amplitude * np.sin(2 * np.pi * t.x / (2.5 * lx) + px) * np.sin(2 * np.pi * t.y / (2.5 * ly) + py)
-    eyeballs = [_eyeball_centre(t, skin, sign) for sign in (1, -1)]
+        skin += score * t.traits[name]
+    for amplitude, long_x, long_y, phase_x, phase_y in identity.waves:
+        along_x, along_y = 2 * np.pi * t.x / (2.5 * long_x), 2 * np.pi * t.y / (2.5 * long_y)
+        skin[:, 2] += amplitude * np.sin(along_x + phase_x) * np.sin(along_y + phase_y)
+    eyes = [_eye_centre(t, skin, sign) for sign in (1, -1)]
+    gum = skin[t.upper_lip & (abs(t.x) < 6), 2].mean() - 6.5  # the front of the teeth, mm
+
     # Of 1 and 4 together the inner brows rise and draw together: the lifting wins over the lowering (FACS manual, 1+4).
-    moves = left_right | {LOWERING: tuple(level(4) * (1 - 0.8 * np.minimum(level(1), 1)))}
-    for unit, pair in moves.items():
-        if unit in t.units:
-            skin += pair[0] * t.units[unit][0] + pair[1] * t.units[unit][1]
+    levels[LOWERING] = levels[4] * (1 - 0.8 * np.minimum(levels[1], 1))
+    for unit, field in t.units.items():
+        skin += levels[unit][0] * field[0] + levels[unit][1] * field[1]
+    drop = np.radians(11.0 * levels[26].mean() + 27.0 * levels[27].mean())
+    _turn_jaw(skin, drop * t.jaw)
+    # A wide opening draws the corners of the mouth in.
+    skin[:, 0] *= 1 - 0.22 * min(drop / np.radians(27), 1.0) * bump(t.x, t.y, 0, MOUTH_Y - 6, 26, 18)
+    for k in (0, 1):
+        _open_lids(skin, t.lids[k], eyes[k], {unit: level[k] for unit, level in levels.items()})
 
-    # The jaw turns about its hinge; a wide opening draws the corners in and the cheeks long.
-    drop = 11.0 * level(26).mean() + 27.0 * level(27).mean()
-    angle = np.radians(drop) * t.jaw
-    dy, dz = skin[:, 1] - JAW_HINGE[0], skin[:, 2] - JAW_HINGE[1]
-    skin[:, 1] += dy * (np.cos(angle) - 1) - dz * np.sin(angle)
-    skin[:, 2] += dz * (np.cos(angle) - 1) + dy * np.sin(angle)
-    narrow = 0.22 * min(drop / 27, 1.0) * _bump(t.x, t.y, 0, MOUTH_Y - 6, 26, 18)
-    skin[:, 0] *= 1 - narrow
-
-    parts, faces = [skin], [t.triangles]
-    for (chosen, side, weight, cling), centre, k in zip(t.lids, eyeballs, (0, 1), strict=True):
-        up = LID[0] * (
-            1 + 0.75 * level(5)[k] - 0.30 * level(7)[k] - 0.16 * level(6)[k] - 0.2 * level(9)[k] - 0.95 * level(43)[k]
-        )
-        low = LID[1] * (
-            1 - 0.45 * level(6)[k] - 0.55 * level(7)[k] + 0.15 * level(5)[k] - 0.35 * level(9)[k] - 0.25 * level(12)[k]
-        )
-        meet = -LID[1] * 0.55  # a closing upper lid comes down to here
-        up, low = max(up, meet), max(low, -max(up, meet))
-        skin[chosen, 1] += np.where(side > 0, up, -low) * weight
-        # Lids slide over the eyeball, one lid's thickness above it.
-        reach = np.clip(
-            1 - ((skin[chosen, 0] - centre[0]) ** 2 + (skin[chosen, 1] - centre[1]) ** 2) / RADIUS**2, 0, None
-        )
-        ball = centre[2] + RADIUS * np.sqrt(reach) + 1.7
-        skin[chosen, 2] += cling * (np.maximum(skin[chosen, 2], ball) - skin[chosen, 2])
-        ball_mesh, ball_faces = _cap(centre)
-        faces.append(ball_faces + sum(map(len, parts)))
-        parts.append(ball_mesh)
-    for arc, arc_faces in _teeth(t, skin, np.radians(drop)):
-        faces.append(arc_faces + sum(map(len, parts)))
-        parts.append(arc)
-    vertices = np.concatenate(parts)
-    return Mesh(
-        vertices, np.concatenate(faces).astype(np.int32), {name: vertices[i].copy() for name, i in t.landmarks.items()}
-    )
+    parts = [(skin, t.triangles), *map(_eyeball, eyes), *_teeth(gum, skin[t.upper_lip | t.lower_lip, 0].mean(), drop)]
+    starts = np.cumsum([0, *(len(vertices) for vertices, _ in parts)])
+    triangles = np.concatenate([part + start for (_, part), start in zip(parts, starts, strict=False)])
+    landmarks = {name: skin[vertex] for name, vertex in t.landmarks.items()}
+    return Mesh(np.concatenate([vertices for vertices, _ in parts]), triangles.astype(np.int32), landmarks)
 
 
-RADIUS = 20.0  # of the flattened front of the eyeball, on which the lids slide, mm
+def _left_right(action_units):
+    """Action unit -> (2,) intensities of the left and the right half, 0 for those not given."""
+    levels = {unit: np.zeros(2) for unit in ACTION_UNITS}
+    for unit, value in action_units.items():
+        pair = np.broadcast_to(np.asarray(value, float), 2).copy()
+        if unit not in ACTION_UNITS or not ((pair >= 0) & (pair <= 1.5)).all():
+            raise ValueError(
+                f"action unit {unit} = {value}: expected one of {sorted(ACTION_UNITS)}, intensity in [0, 1.5]"
+            )
+        levels[unit] = pair
+    return levels
 
 
-def _eyeball_centre(t, skin, sign):
-    """(3,) such that the closed lids of the sculpted face rest on the eyeball."""
-    near = _bump(t.x, t.y, sign * EYE[0], EYE[1], 5, 4)
+def _turn_jaw(points, angle):
+    """Turn (N, 3) points in place by `angle` (N,) or () radians about the jaw's hinge, opening."""
+    dy, dz = points[:, 1] - JAW_HINGE[0], points[:, 2] - JAW_HINGE[1]
+    points[:, 1] += dy * (np.cos(angle) - 1) - dz * np.sin(angle)
+    points[:, 2] += dz * (np.cos(angle) - 1) + dy * np.sin(angle)
+
+
+def _eye_centre(t, skin, sign):
+    """(3,) such that the closed lids of the sculpted face rest on the eyeball; sign +1 for the left eye."""
+    near = bump(t.x, t.y, sign * EYE[0], EYE[1], 5, 4)
     x, y, z = (skin * near[:, None]).sum(0) / near.sum()
-    return np.array([x, y, z + 1.2 - RADIUS])
+    return np.array([x, y, z + 1.2 - EYEBALL])
 
 
-def _cap(centre, rings=5, spokes=14):
-    """Front of an eyeball: (1 + rings*spokes, 3) vertices and its triangles."""
+def _open_lids(skin, lids, centre, level):
+    """Open one eye's slit in place; the lids slide over the eyeball, a lid's thickness above it."""
+    around, side, share, hold = lids
+    meeting = -0.55 * LID[1]  # height at which closed lids meet
+    up = LID[0] * (1 + 0.75 * level[5] - 0.30 * level[7] - 0.16 * level[6] - 0.20 * level[9])
+    low = LID[1] * (1 - 0.45 * level[6] - 0.55 * level[7] + 0.15 * level[5] - 0.35 * level[9] - 0.25 * level[12])
+    closed = min(level[43], 1.0)
+    up, low = (1 - closed) * max(up, 0.6) + closed * meeting, (1 - closed) * max(low, 0.4) - closed * meeting
+    skin[around, 1] += np.where(side > 0, up, -low) * share
+    distance = ((skin[around, :2] - centre[:2]) ** 2).sum(1)
+    ball = centre[2] + np.sqrt(np.clip(EYEBALL**2 - distance, 0, None))
+    depth = skin[around, 2] + hold * (ball + 1.5 - skin[around, 2])
+    skin[around, 2] = np.where(distance < EYEBALL**2, np.maximum(depth, ball + 0.8), depth)
+
+
+def _eyeball(centre, rings=5, spokes=14):
+    """The front of an eyeball: (1 + rings*spokes, 3) vertices and its triangles."""
     polar = np.linspace(0, np.radians(85), rings + 1)[1:]
     around = np.linspace(0, 2 * np.pi, spokes, endpoint=False)
-    p, a = np.meshgrid(polar, around, indexing="ij")
-    points = centre + RADIUS * np.column_stack(
-        [(np.sin(p) * np.cos(a)).ravel(), (np.sin(p) * np.sin(a)).ravel(), np.cos(p).ravel()]
-    )
+    p, a = (grid.ravel() for grid in np.meshgrid(polar, around, indexing="ij"))
+    points = centre + EYEBALL * np.column_stack([np.sin(p) * np.cos(a), np.sin(p) * np.sin(a), np.cos(p)])
     ring = 1 + np.arange(rings * spokes).reshape(rings, spokes)
-    following = np.roll(ring, -1, axis=1)
-    fan = np.column_stack([np.zeros(spokes, int), ring[0], following[0]])
-    quads = [
-        np.stack([ring[:-1], ring[1:], following[:-1]], -1),
-        np.stack([following[:-1], ring[1:], following[1:]], -1),
-    ]
-    return np.vstack([centre + [0, 0, RADIUS], points]), np.vstack([fan, *(q.reshape(-1, 3) for q in quads)])
+    after = np.roll(ring, -1, axis=1)
+    fan = np.column_stack([np.zeros(spokes, int), ring[0], after[0]])
+    quads = [np.stack([ring[:-1], ring[1:], after[:-1]], -1), np.stack([after[:-1], ring[1:], after[1:]], -1)]
+    return np.vstack([centre + [0, 0, EYEBALL], points]), np.vstack([fan, *(quad.reshape(-1, 3) for quad in quads)])
 
 
-def _teeth(t, skin, drop):
-    """Two arcs behind the lips: the upper hangs from the skull, the lower turns with the jaw."""
-    columns = np.linspace(-19, 19, 11)
-    rest_lip = t.rest[(t.mouth > 0) & ~t.lower]
-    front = rest_lip[:, 2].max() - 5.5
-    for top, bottom, moves in ((MOUTH_Y + 9, MOUTH_Y - 0.5, False), (MOUTH_Y - 3.0, MOUTH_Y - 11, True)):
-        x = np.tile(columns, 2)
-        y = np.repeat([top, bottom], len(columns))
-        z = front - 0.022 * x**2 - (1.0 if moves else 0.0)
-        points = np.column_stack([x, y, z])
-        if moves:
-            dy, dz = y - JAW_HINGE[0], z - JAW_HINGE[1]
-            points[:, 1] += dy * (np.cos(drop) - 1) - dz * np.sin(drop)
-            points[:, 2] += dz * (np.cos(drop) - 1) + dy * np.sin(drop)
-        points += skin[t.mouth > 0].mean(0) * [0.6, 0, 0]
-        i = np.arange(len(columns) - 1)
-        n = len(columns)
-        yield points, np.vstack([np.column_stack([i, i + n, i + 1]), np.column_stack([i + 1, i + n, i + n + 1])])
+def _teeth(front, middle, drop):
+    """Two arcs behind the lips (vertices, triangles): the upper hangs from the skull, the lower turns with the jaw."""
+    columns = np.linspace(-18, 18, 11)
+    n, i = len(columns), np.arange(len(columns) - 1)
+    triangles = np.vstack([np.column_stack([i, i + n, i + 1]), np.column_stack([i + 1, i + n, i + n + 1])])
+    for top, bottom, back in ((MOUTH_Y + 9, MOUTH_Y - 0.5, 0.0), (MOUTH_Y - 3.0, MOUTH_Y - 9.0, 1.5)):
+        arc = np.tile(columns, 2)
+        points = np.column_stack([arc + 0.6 * middle, np.repeat([top, bottom], n), front - back - 0.028 * arc**2])
+        if back:
+            _turn_jaw(points, drop)
+        yield points, triangles
 
 
 @lru_cache(maxsize=1)
 def fingerprint():
-    """Hex digest of the faces this head makes (to a micrometre), not of its text: the foundation's weights and the twins carry it."""
+    """Hex digest of the faces this head makes, to a micrometre, not of its text; the weights and the twins carry it."""
     made = hashlib.sha256()
     for seed, variant in ((0, None), (1, None), (2, 0)):
         person = random_identity(np.random.default_rng(seed), variant)

@@ -1,8 +1,8 @@
 """What a scanner makes of a face: pose, crop, holes, noise. One `Sensor` per corpus, from published figures.
 
-BU-3DFE: 3dMDface, stereo photogrammetry, RMS error below 0.2 mm; faces cropped to about 7,000-9,000 triangles (Yin et al. 2006).
-Bosphorus: Inspeck Mega Capturor II, structured light, 0.3/0.3/0.4 mm in x/y/z, one viewpoint, so a depth grid with self-occlusion
-(Savran et al. 2008). Sitting subjects asked to look ahead still turn by a few degrees.
+BU-3DFE: 3dMDface, stereo photogrammetry, RMS error below 0.2 mm; cropped to about 7,000-9,000 triangles (Yin et al.
+2006). Bosphorus: Inspeck Mega Capturor II, structured light, 0.3/0.3/0.4 mm in x/y/z, one viewpoint, so a depth grid
+with self-occlusion (Savran et al. 2008). Sitting subjects asked to look ahead still turn by a few degrees.
 """
 
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ def rotation(yaw, pitch, roll):
 
 
 def scan(mesh, sensor, rng):
-    """The mesh as the sensor delivers it: moved, noisy, with holes. (V, 3) and triangles keep their order; landmarks move along."""
+    """The mesh as the sensor delivers it: moved, noisy, with holes, in the order it had; landmarks move along."""
     turn = rotation(*rng.normal(0, [sensor.pose, sensor.pose, sensor.pose / 2]))
     shift = rng.normal(0, sensor.placement, 3)
     vertices = mesh.vertices.copy()

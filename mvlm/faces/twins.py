@@ -1,8 +1,8 @@
-"""Synthetic twins: corpora with the subjects, classes, levels and file names of the licensed ones, made by the parametric head.
+"""Synthetic twins: corpora with the subjects, classes, levels and file names of the licensed ones, made by the head.
 
-A twin is used exactly as the folder of the real corpus is: an index of scans, and meshes on demand. Every scan is drawn from random
-streams of its own (twin version, corpus, subject, scan), so that any scan can be made alone. `export` writes the native format; the
-readers get the same mesh back from it.
+A twin is used exactly as the folder of the real corpus is: an index of scans, and meshes on demand. Every scan is
+drawn from random streams of its own (twin version, corpus, subject, scan), so that any scan can be made alone.
+`export` writes the native format; the readers get the same mesh back from it.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ _WORDS = {
     "surprise": "SURPRISE",
 }
 _BASIC = tuple(_WORDS)
-# The ancestries of BU-3DFE's public list of names, in numbers of subjects; only names carry them, the head has no such trait.
+# Ancestries in BU-3DFE's public list of names, in subjects; only the names carry them, the head has no such trait.
 _ANCESTRIES = {"WH": 51, "AE": 24, "BL": 9, "LA": 8, "IN": 6, "AM": 2}
 
 
@@ -119,9 +119,11 @@ def _bu3dfe_scans():
 
 
 def _bosphorus_scans():
-    """105 subjects, 65 of whom show all six emotions, the others one to five; a neutral and two single action units each.
+    """105 subjects, 65 of whom show all six emotions, the others one to five; each a neutral and two single action
+    units.
 
-    A few subjects repeat an emotion, as in the real corpus, so that the rule of the lowest take has something to choose from.
+    A few subjects repeat an emotion, as in the real corpus, so that the rule of the lowest take has something to
+    choose.
     """
     rng = _rng("Bosphorus", "index")
     complete = set(rng.permutation(105)[:65].tolist())
@@ -143,7 +145,12 @@ def _single_unit(code, rng):
 
 
 def depth_grid(mesh, step=GRID_STEP):
-    """What a scanner with one viewpoint sees: (5, R, C) planes x, y, z, u, v in mm and [0, 1], row 0 at the bottom, `bnt.MISSING` outside."""
+    """What a scanner with one viewpoint sees.
+
+    Returns:
+        (5, R, C) planes x, y, z (mm; `bnt.MISSING` outside the face) and u, v (in [0, 1], v from the top), row 0 at
+        the bottom.
+    """
     import open3d
 
     low, high = mesh.vertices[:, :2].min(0), mesh.vertices[:, :2].max(0)

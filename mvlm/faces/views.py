@@ -1,8 +1,8 @@
 """Mesh -> front, left and right images, by ray casting on the CPU (Open3D's Embree), never through OpenGL.
 
-A view is an orthographic grey picture of the shaded geometry in one fixed window of millimetres around the nose tip. The camera of a
-positive yaw stands on the subject's left, so the *left* view shows the left cheek. The paper says front, left and right profiles and
-gives no angle; the default is 0, +45, -45 degrees.
+A view is an orthographic grey picture of the shaded geometry in one fixed window of millimetres around the nose tip.
+The camera of a positive yaw stands on the subject's left, so the *left* view shows the left cheek. The paper says
+front, left and right profiles and gives no angle; the default is 0, +45, -45 degrees.
 """
 
 from dataclasses import replace
@@ -23,8 +23,9 @@ TIP_FROM_EYES = (
 def align(mesh):
     """Upright, frontal, nose tip at the origin.
 
-    With landmarks the pose comes from what no expression moves: the centres of the eyes and the tip of the nose, which is searched on
-    the surface because corpora mark noses differently. Without landmarks the pose is taken as it is.
+    With landmarks the pose comes from what no expression moves: the centres of the eyes and the tip of the nose,
+    which is searched on the surface because corpora mark noses differently. Without landmarks the pose is taken as it
+    is.
 
     Returns:
         `Mesh`, landmarks moved along.
@@ -46,7 +47,7 @@ def align(mesh):
 
 
 def _mean(landmarks, numbered, named):
-    """Centre of a group: the points "<numbered><i>" of an 83-point file, or those whose name ends in `named`; None without any."""
+    """Centre of a group: points "<numbered><i>" of 83, or else those whose name ends in `named`; None without any."""
     points = [p for name, p in landmarks.items() if name.startswith(numbered) and name[len(numbered) :].isdigit()]
     points = points or [p for name, p in landmarks.items() if name.endswith(named)]
     return np.mean(points, axis=0) if points else None
