@@ -106,14 +106,18 @@ def dependencies(code: Iterable[str], root: Path = ROOT) -> dict[str, Path]:
         seen.add(wanted)
         module, name = wanted
         path = _path(module, root)
-        waiting += _imports(ast.parse(path.read_bytes()), root, name if path.name == "__init__.py" else "*")
+        package = path.name == "__init__.py"
+        waiting += _imports(ast.parse(path.read_bytes()), root, name if package else "*", module if package else "")
         if "." in module:
             waiting.append((module.rpartition(".")[0], ""))
     return {module: _path(module, root) for module, _ in seen}
 
 
-def _imports(tree: ast.Module, root: Path, name: str = "*") -> Iterator[tuple[str, str]]:
-    """Yield (module, name asked of it) for each import that `name` needs; "*" is all, "" none but those at once."""
+def _imports(tree: ast.Module, root: Path, name: str = "*", package: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (module, name asked of it) for each import that `name` needs; "*" is all, "" none but those at once.
+
+    A package may say by a table, {"project": "views"}, which of its modules serves which name.
+    """
     nodes = set(ast.walk(tree))
     serving = {node for node in nodes if isinstance(node, ast.ImportFrom) and name in _bound(node)}
     if name == "" or serving:
@@ -128,11 +132,18 @@ def _imports(tree: ast.Module, root: Path, name: str = "*") -> Iterator[tuple[st
                 asked.append((inner, "*") if _path(inner, root) else (node.module, alias.name))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _MODULE.fullmatch(node.value):
             asked = [(node.value.partition(":")[0], "*")]
+        elif isinstance(node, ast.Dict) and package:
+            table = [(_text(key), _text(value)) for key, value in zip(node.keys, node.values, strict=True)]
+            asked = [(f"{package}.{home}", "*") for key, home in table if home and name in ("*", key)]
         yield from (wanted for wanted in asked if _path(wanted[0], root))
 
 
 def _bound(node: ast.ImportFrom) -> set[str]:
     return {alias.asname or alias.name for alias in node.names}
+
+
+def _text(node: ast.AST | None) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:

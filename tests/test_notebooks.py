@@ -203,7 +203,7 @@ def test_the_command_prints_the_tables_and_fails_in_words(ran, monkeypatch: pyte
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A package `mvlm`: losses uses letters; faces offers `project` lazily; study knows losses only by name."""
+    """A package `mvlm`: `losses` uses `letters`, two packages import lazily, `study` knows losses by name."""
     for path, text in {
         "__init__.py": "def __getattr__(name):\n    from mvlm.losses import contrastive as MultiviewVLM\n",
         "letters.py": "B = 1\n",
@@ -212,6 +212,9 @@ def package(tmp_path: Path) -> Path:
         "faces/__init__.py": "def __getattr__(name):\n    from mvlm.faces.views import project\n    return project\n",
         "faces/mesh.py": "M = 1\n",
         "faces/views.py": "from mvlm.faces.mesh import M\n",
+        "train/__init__.py": "_HOMES = {'fit': 'loop', 'save': 'files'}\n",
+        "train/loop.py": "",
+        "train/files.py": "",
         "study/__init__.py": "",
         "study/runs.py": "command = ['-m', 'mvlm.losses']\n",
         "study/paper/table1.csv": "n\n",
@@ -232,6 +235,9 @@ def package(tmp_path: Path) -> Path:
         ("from mvlm.faces.mesh import M", "faces faces.mesh"),
         ("from mvlm.faces import project", "faces faces.mesh faces.views"),
         ("from mvlm import faces", "faces faces.mesh faces.views"),
+        ("from mvlm.train import fit", "train train.loop"),
+        ("from mvlm.train.files import write", "train train.files"),
+        ("from mvlm import train", "train train.loop train.files"),
         ("from mvlm.study import runs", "letters losses study study.runs"),
         ("import numpy, json", None),
     ],

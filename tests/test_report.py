@@ -117,7 +117,7 @@ def test_a_table_is_written_whole_and_rendered_from_its_own_csv(tmp_path: Path):
     assert "95.8 ± 5.9 [87.5, 100.0]" in page and "Chance 16.7" in page and "profile quick" in page
     assert "BU-3DFE-I 24 samples of 4 subjects in 2 folds" in page
     tex = paths[2].read_text()
-    assert tex.count("\\toprule") == 2 and "95.8 $\\pm$ 5.9" in tex and "%" not in tex.replace("% table1", "")
+    assert tex.count("\\toprule") == 2 and "95.8 $\\pm$ 5.9" in tex and "[95 \\% interval" in tex
     assert json.loads(paths[3].read_text()) == {"item": "table1", **SIDECAR}
     again = write_table(tmp_path / "again", "table1", frame, sidecar=SIDECAR, render=render_table1)
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
