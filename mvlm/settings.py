@@ -64,10 +64,14 @@ class Settings:
         )
 
     def data_kind(self) -> str:
-        """Return "twin" without DATA, "sample" for the sample corpora (they ship `*.truth.json`), else "supplied"."""
+        """Return "twin" without DATA, "sample" for the sample corpora, else "supplied".
+
+        The sample corpora ship `<corpus>.truth.json` beside the corpus' folder; DATA may name the root or that folder.
+        """
         if self.data is None:
             return "twin"
-        return "sample" if any(self.data.glob("*.truth.json")) else "supplied"
+        truths = (path for place in (self.data, self.data.parent) for path in place.glob("*.truth.json"))
+        return "sample" if any(truths) else "supplied"
 
     def results_name(self, data_kind: str) -> str:
         """Return the folder name `<kind>-<profile>-<model>` that results, records of state and pages share."""

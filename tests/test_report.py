@@ -32,6 +32,7 @@ def records(methods: tuple[str, ...] = ("baseline", "full"), benchmarks: tuple[s
                         "seed": 0,
                         "supervision": "cluster" if method == "full" else "none",
                         "data_kind": "twin",
+                        "profile": "quick",
                         "names": [f"{subject}_{number}" for number, subject in enumerate(subjects)],
                         "subjects": subjects,
                         "emotions": true,
@@ -41,7 +42,9 @@ def records(methods: tuple[str, ...] = ("baseline", "full"), benchmarks: tuple[s
                         "cluster": said,
                         "nmi": 0.5 + fold / 10,
                         "ari": 0.25,
-                        "naming": 1.0 if method == "full" else np.nan,
+                        "naming": 0.5,
+                        "pseudo_labels": [0.5, 0.75] if method == "full" else [],
+                        "change": [0.25] if method == "full" else [],
                     }
                 )
     return pd.DataFrame(rows)
@@ -62,7 +65,7 @@ def test_the_papers_table_is_transcribed_whole():
 
 
 def test_measured_and_transcribed_numbers_share_no_column():
-    frame = table1(records(), paper_table1(), profile="quick")
+    frame = table1(records(), paper_table1())
     assert list(frame.columns) == list(COLUMNS)
     measured = frame["source"] == "measured"
     assert frame.loc[measured, "paper"].isna().all()
@@ -73,7 +76,7 @@ def test_measured_and_transcribed_numbers_share_no_column():
 
 
 def test_table1_recomputes_from_the_predictions():
-    frame = table1(records(), paper_table1(), profile="quick")
+    frame = table1(records(), paper_table1())
     row = frame.query("method == 'full' and benchmark == 'BU-3DFE-I' and protocol == 'zero-shot'").iloc[0]
     folds = np.array([100 * 11 / 12, 100.0])
     assert row["mean"] == pytest.approx(folds.mean()) and row["std"] == pytest.approx(folds.std(ddof=1))
@@ -81,19 +84,21 @@ def test_table1_recomputes_from_the_predictions():
     assert (row["n"], row["subjects"], row["folds"], row["supervision"]) == (24, 4, 2, "cluster")
     nmi = frame.query("method == 'full' and benchmark == 'Bosphorus' and protocol == 'nmi'").iloc[0]
     assert nmi["mean"] == pytest.approx(55) and nmi["std"] == pytest.approx(100 * np.std([0.5, 0.6], ddof=1))
-    assert frame.query("method == 'baseline' and protocol == 'naming'").empty
+    last = frame.query("method == 'full' and protocol == 'pseudo-labels'")
+    assert last["mean"].tolist() == [75.0] * 3  # of the last round
+    assert frame.query("method == 'baseline' and protocol in ['pseudo-labels', 'change']").empty
 
 
 def test_repeated_seeds_are_more_folds_of_the_same_samples():
     once = records(("full",), ("Bosphorus",))
     twice = pd.concat([once, once.assign(seed=1)])
-    row = table1(twice, paper_table1(), profile="quick").query("protocol == 'zero-shot'").iloc[0]
+    row = table1(twice, paper_table1()).query("protocol == 'zero-shot'").iloc[0]
     assert (row["n"], row["subjects"], row["folds"]) == (24, 4, 2)
     assert row["mean"] == pytest.approx(100 * (11 / 12 + 1) / 2)
 
 
 def test_a_corpus_that_is_missing_is_absent_and_never_a_twin():
-    frame = table1(records(benchmarks=("Bosphorus",)).assign(data_kind="supplied"), paper_table1(), profile="quick")
+    frame = table1(records(benchmarks=("Bosphorus",)).assign(data_kind="supplied"), paper_table1())
     accuracy, qualities = render_table1(frame)
     ours = accuracy.cells[accuracy.cells["Source"] == "measured"]
     assert set(ours["BU-3DFE-I, measured on supplied"]) == {"absent"}
@@ -102,11 +107,11 @@ def test_a_corpus_that_is_missing_is_absent_and_never_a_twin():
     mixed = records(benchmarks=("Bosphorus",))
     mixed.loc[0, "data_kind"] = "supplied"
     with pytest.raises(ValueError, match="of Bosphorus, baseline: expected one data_kind, found supplied, twin"):
-        table1(mixed, paper_table1(), profile="quick")
+        table1(mixed, paper_table1())
 
 
 def test_a_table_is_written_whole_and_rendered_from_its_own_csv(tmp_path: Path):
-    frame = table1(records(), paper_table1(), profile="quick")
+    frame = table1(records(), paper_table1())
     paths = write_table(tmp_path, "table1", frame, sidecar=SIDECAR, render=render_table1)
     assert [path.name for path in paths] == ["table1.csv", "table1.md", "table1.tex", "table1.json"]
     read = pd.read_csv(paths[0], float_precision="round_trip")

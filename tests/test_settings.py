@@ -69,7 +69,7 @@ def test_truth_files_tell_the_sample_corpora_from_supplied_ones(tmp_path: Path):
     settings = Settings(data=tmp_path)
     assert settings.data_kind() == "supplied"
     (tmp_path / "BU-3DFE.truth.json").write_text("{}")
-    assert settings.data_kind() == "sample"
+    assert settings.data_kind() == Settings(data=tmp_path / "BU-3DFE").data_kind() == "sample"
 
 
 @pytest.mark.parametrize(

@@ -48,11 +48,14 @@ COLUMNS = {
 # Column of the records with predictions -> protocol, in the order of the tables; then qualities of a fold's clusters.
 PREDICTIONS = {"zero_shot": "zero-shot", "knn": "knn", "probe": "probe", "cluster": "cluster-accuracy"}
 QUALITIES = ("nmi", "ari", "naming")
+ROUNDS = {"pseudo_labels": "pseudo-labels", "change": "change"}  # lists over rounds; the last one is reported
 HEADINGS = {
     "cluster-accuracy": "cluster accuracy (true names)",
     "nmi": "NMI",
     "ari": "ARI",
     "naming": "clusters named right",
+    "pseudo-labels": "pseudo-labels right",
+    "change": "pseudo-labels changed",
     "knn": "kNN",
     "probe": "linear probe",
 }
@@ -74,13 +77,15 @@ def paper_table1() -> pd.DataFrame:
     return pd.read_csv(PAPER_TABLE1)
 
 
-def table1(records: pd.DataFrame, paper: pd.DataFrame, *, profile: str) -> pd.DataFrame:
+def table1(records: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """Table I, long: the paper's rows and ours, one row per method, benchmark and protocol, with `COLUMNS`.
 
     Args:
         records: what `mvlm.study.run` returns, one row per benchmark, method, fold and seed.
         paper: what `paper_table1` returns.
-        profile: the profile of the records.
+
+    Raises:
+        ValueError: records of one method and benchmark differ in supervision, data kind or profile.
     """
     import pandas as pd
 
@@ -93,7 +98,7 @@ def table1(records: pd.DataFrame, paper: pd.DataFrame, *, profile: str) -> pd.Da
             "supervision": _one(runs, "supervision"),
             "source": "measured",
             "data_kind": _one(runs, "data_kind"),
-            "profile": profile,
+            "profile": _one(runs, "profile"),
         }
         rows += [shared | row for row in _measured(runs, classes=len(BENCHMARKS[benchmark].emotions))]
     order = {name: place for place, name in enumerate([*paper["method"].unique(), *METHODS])}
@@ -140,9 +145,10 @@ def _measured(runs: pd.DataFrame, *, classes: int) -> list[dict[str, Any]]:
         found = summary(np.concatenate(runs[column].to_list()) == true, fold, subjects)
         spread = {name: 100 * getattr(found, name) for name in ("mean", "std", "low", "high")}
         rows.append({"protocol": protocol, **spread, "chance": 100 * chance(classes), **counts})
-    for quality in QUALITIES:
-        values = runs[quality].dropna()
-        if len(values):  # nothing is named where nothing is clustered
+    last = {name: runs[column].map(lambda rounds: rounds[-1] if rounds else None) for column, name in ROUNDS.items()}
+    for quality, values in {**{name: runs[name] for name in QUALITIES}, **last}.items():
+        values = values.astype(float).dropna()
+        if len(values):  # a method that trains nothing has no rounds
             rows.append({"protocol": quality, "mean": 100 * values.mean(), "std": 100 * values.std(), **counts})
     return rows
 
@@ -171,7 +177,9 @@ _QUALITIES = (
     "Percent, mean ± standard deviation over folds. Cluster accuracy, NMI and ARI: k-means fitted on training "
     "subjects, applied to test subjects; the names of the clusters for the accuracy come from the labels of training "
     "subjects. Clusters named right: how many of the clusters got from the prompts the name that those labels give. "
-    "kNN and linear probe are fitted on labelled training subjects; they measure the representation, not the method."
+    "Pseudo-labels: of the training views in the last round, how many are right (nothing reads this), and how many "
+    "changed since the round before. kNN and linear probe are fitted on labelled training subjects; they measure the "
+    "representation, not the method."
 )
 
 
