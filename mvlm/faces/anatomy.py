@@ -323,7 +323,9 @@ def _landmarks(x, y, copies):
 
     def nearest(px, py, pool=None):
         pool = np.arange(len(x)) if pool is None else pool
-        return int(pool[np.argmin((x[pool] - px) ** 2 + (y[pool] - py) ** 2)])
+        return int(
+            pool[np.argmin((x[pool] - px) ** 2 + (y[pool] - py) ** 2 + 1e-6 * abs(x[pool]))]
+        )  # of two, the inner
 
     ex, ey, w, m = EYE[0], EYE[1], EYE_HALF_WIDTH, MOUTH_HALF_WIDTH
     lip_up, lip_low = copies["mouth"]

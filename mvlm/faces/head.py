@@ -34,7 +34,7 @@ class Identity:
 
 
 def random_identity(rng, variant=None):
-    """Draw a person; with a `variant` (an int) of a family with other muscles and wider proportions that no twin uses."""
+    """Draw a person; `variant` (an int): of a family with other muscles and wider proportions, which no twin uses."""
     spread = 1.0 if variant is None else 1.5
     traits = {name: float(np.clip(rng.normal(), -2.5, 2.5)) * spread for name in TRAITS}
     # Residual shape that no trait names: a few smooth waves of about 1 mm over the face.

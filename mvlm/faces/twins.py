@@ -65,7 +65,9 @@ class Twin:
         """Hex digest of the index and of three faces (to a micrometre): head, expressions and sensor all show in it."""
         made = hashlib.sha256(repr((self.name, VERSION, GRID_STEP, [s.name for s in self.scans])).encode())
         for wanted in self.scans[:: len(self.scans) // 3]:
-            made.update(np.round(self._scanned(wanted).vertices * 1e3).astype("<i8").tobytes())
+            face = self._scanned(wanted)
+            for points in (face.vertices, np.array(list(face.landmarks.values()))):
+                made.update(np.round(points * 1e3).astype("<i8").tobytes())
         return made.hexdigest()[:16]
 
     @cached_property

@@ -65,10 +65,10 @@ def _upright(left, right, tip):
 
 
 def _foremost(vertices, centre, radius):
-    """Mean of the foremost points within `radius` mm of the centre: several, so that one noisy point moves nothing."""
+    """The middle of the foremost hundredth (at least eight) of the points within `radius` mm: no noise decides."""
     near = vertices[np.linalg.norm((vertices - centre)[:, :2], axis=1) < radius]
     near = near if len(near) else vertices
-    return near[near[:, 2] >= np.quantile(near[:, 2], 0.97)].mean(axis=0)
+    return np.median(near[np.argsort(-near[:, 2])[: max(8, len(near) // 100)]], axis=0)
 
 
 def normals(mesh):
