@@ -8,6 +8,7 @@ A point is missing if any of x, y, z equals zmin. Row 0 is the bottom of the fac
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -130,10 +131,11 @@ def mesh_grid(mesh: Mesh) -> np.ndarray:
         planes[:3, row, column] = mesh.vertices.T
         if mesh.texture_coordinates is not None and mesh.texture_triangles is None:
             planes[3:, row, column] = [mesh.texture_coordinates[:, 0], 1.0 - mesh.texture_coordinates[:, 1]]
-        again = grid_mesh(planes)
-        if (np.array_equal(again.vertices, mesh.vertices) and np.array_equal(again.triangles, mesh.triangles)
-                and mesh.texture_triangles is None):
-            return planes
+        with suppress(ValueError):  # no surface: not this mesh either
+            again = grid_mesh(planes)
+            if (np.array_equal(again.vertices, mesh.vertices) and np.array_equal(again.triangles, mesh.triangles)
+                    and mesh.texture_triangles is None):
+                return planes
     raise ValueError(f"expected a mesh whose vertices are a regular grid in x and y, in row-major order from the "
                      f"bottom and triangulated as by grid_mesh; found {len(mesh.vertices)} other vertices. "
                      "Sample the surface on a grid and use write_bnt")

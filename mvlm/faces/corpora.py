@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mvlm.faces.twins import Twin
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "embarrassment", "pain")
-SAMPLED_FILES, SAMPLED_BYTES = 16, 1 << 16  # of the fingerprint
+SAMPLED_SCANS, SAMPLED_BYTES = 16, 1 << 16  # of the fingerprint
 
 _BU3DFE_EMOTIONS = {"AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness", "SA": "sadness", "SU": "surprise",
                     "NE": "neutral"}
@@ -99,7 +99,7 @@ class Corpus:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits of the names and sizes of all known files and of the contents of a few of them.
+        """16 hexadecimal digits of the names and sizes of all known files and of the first bytes of a few scans.
 
         Cheap on purpose, and independent of the folder's place, of dates and of unknown files.
         """
@@ -109,9 +109,9 @@ class Corpus:
             size = path.stat().st_size if path.exists() else None
             digest.update(f"{path.relative_to(self.folder).as_posix()}\0{size}\n".encode())
         digest.update("\n".join(scan.name for scan in self.scans).encode())
-        for path in self.files[:: max(1, len(self.files) // SAMPLED_FILES)]:
-            if path.exists():
-                with path.open("rb") as file:
+        for scan in self.scans[:: max(1, len(self.scans) // SAMPLED_SCANS)]:
+            if scan.path.exists():
+                with scan.path.open("rb") as file:
                     digest.update(file.read(SAMPLED_BYTES))
         return digest.hexdigest()[:16]
 

@@ -16,17 +16,16 @@ def beside(path: Path, names: Iterable[str]) -> Path | None:
 
     Only names that the folder lists are ever returned, so a reference written in a file cannot lead out of the folder.
     """
-    wanted = [name.casefold() for name in names]
-    # An exact spelling wins over another case of the same name.
-    listed = {entry.casefold(): entry for entry in sorted(os.listdir(path.parent), reverse=True)}
-    for name in wanted:
-        if name in listed and (path.parent / listed[name]).is_file():
-            return path.parent / listed[name]
+    listed = sorted(os.listdir(path.parent))
+    for name in names:
+        alike = [entry for entry in listed if entry.casefold() == name.casefold() and (path.parent / entry).is_file()]
+        if alike:
+            return path.parent / (name if name in alike else alike[0])
     return None
 
 
 def picture_beside(path: Path, reference: str | None, fallbacks: Iterable[str]) -> Path | None:
-    """The picture a file names by `reference` (its last part only), else the first of `fallbacks` that exists."""
+    """The picture that a file names by `reference` (its last part), else the first of `fallbacks` that exists."""
     names = [reference.replace("\\", "/").rsplit("/", 1)[-1]] if reference else []
     return beside(path, [name for name in [*names, *fallbacks] if name.lower().endswith(PICTURES)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -61,13 +62,14 @@ def write_mesh(mesh: Mesh, path: Path | str) -> None:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         write = partial(write_bnt, grid, path, picture=mesh.texture.name if mesh.texture else None)
-    if mesh.landmarks:  # first, as they may be refused
+    # What may be refused comes before the mesh itself.
+    if mesh.texture is not None:
+        _copy_beside(mesh.texture, path)
+    if mesh.landmarks:
         write_landmarks(mesh.landmarks, beside_it, mesh.vertices)
     else:
         beside_it.unlink(missing_ok=True)
     write()
-    if mesh.texture is not None:
-        _copy_beside(mesh.texture, path)
 
 
 def write_landmarks(landmarks: dict[str, np.ndarray], path: Path | str, vertices: np.ndarray | None = None) -> None:
@@ -86,6 +88,8 @@ def _copy_beside(texture: Path, path: Path) -> None:
     if not target.exists():
         with replacing(target) as temporary:
             shutil.copyfile(texture, temporary)
+    elif not filecmp.cmp(texture, target, shallow=False):
+        raise ValueError(f"{target}: expected the picture {texture}, found another of that name; it is left as it is")
 
 
 def _extension(path: Path) -> str:

@@ -6,6 +6,7 @@ way and then read in one vectorised call; so a scan costs about what reading its
 
 from __future__ import annotations
 
+import codecs
 import re
 import warnings
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from mvlm.faces.mesh import Mesh
 _TOKEN = re.compile(rb'[\s,]*([{}\[\]"]|[^\s,{}\[\]"]+)')
 _WORD = re.compile(rb"[^\s,]+")
 _NUMBER = re.compile(rb"[+-]?\.?[0-9]")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_A_NUMBER = re.compile(rb"#(IND|INF|QNAN|SNAN)", re.IGNORECASE)  # as in 1.#IND, written by some C libraries
 _LISTS_OF_NUMBERS = (b"point", b"coordIndex", b"texCoordIndex")
 _DEEPEST = 64  # nodes within nodes; real files have about six
@@ -45,7 +47,7 @@ class _Node:
 
 class _Document:
     def __init__(self, path: Path, data: bytes) -> None:
-        self.path, self.data, self.position = path, data, 0
+        self.path, self.data, self.position = path, data, 3 if data.startswith(codecs.BOM_UTF8) else 0
         self.nodes: list[_Node] = []
         if not re.match(rb"(\xef\xbb\xbf)?#VRML[ \t]+V2\.0", data):
             raise self.error(0, "`#VRML V2.0 utf8`", repr(data[:20].decode("latin-1")) if data else "an empty file")
@@ -68,9 +70,11 @@ class _Document:
         quote, sharp = self.data.find(b'"'), self.data.find(b"#")
         while quote >= 0 or sharp >= 0:
             if sharp < 0 or 0 <= quote < sharp:
-                at = self.end_of_string(quote)
-                text[quote + 1:at] = b"x" * (at - quote - 1)
-                at += 1
+                string = _STRING.match(self.data, quote)
+                if string is None:
+                    raise self.error(quote, "a closing quote", "the end of the file")
+                at = string.end()
+                text[quote + 1:at - 1] = b"x" * (at - quote - 2)
             else:
                 if self.data[sharp - 1:sharp] == b"." and _NOT_A_NUMBER.match(self.data, sharp):
                     word = self.data[sharp - 2:sharp + 5].split()[0].decode("latin-1")
@@ -83,16 +87,6 @@ class _Document:
             quote = quote if quote < 0 or quote >= at else self.data.find(b'"', at)
             sharp = sharp if sharp < 0 or sharp >= at else self.data.find(b"#", at)
         return bytes(text)
-
-    def end_of_string(self, start: int) -> int:
-        end = start
-        while True:
-            end = self.data.find(b'"', end + 1)
-            if end < 0:
-                raise self.error(start, "a closing quote", "the end of the file")
-            before = self.data[start + 1:end]
-            if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:  # not an escaped quote
-                return end
 
     def peek(self) -> bytes | None:
         match = _TOKEN.match(self.text, self.position)
@@ -199,7 +193,7 @@ class _Document:
         node = self.child(faces, b"texCoord", b"TextureCoordinate")
         coordinates = self.rows(self.span(node, b"point"), 2, "point of TextureCoordinate")
         texture = {"texture_coordinates": coordinates, "texture": self.picture()}
-        if b"texCoordIndex" in faces.fields:
+        if self.plain(faces, b"texCoordIndex"):  # an empty list means the same as none
             span = self.span(faces, b"texCoordIndex")
             index = self.indices(span, len(coordinates), "texCoordIndex")
             if not np.array_equal(self.fans(span, index)[1], sizes):
