@@ -1,0 +1,170 @@
+"""What holds for the project as a whole: its rooms, its metadata, its Makefile and what the README promises."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import mvlm
+from mvlm.settings import ROOT, VARIABLES
+
+# Data flows down this list: a room imports only from rooms above it.
+ROOMS = """
+    settings sources workers faces samples prompts captions model distributed losses foundation gradients pseudo_labels
+    train evaluate statistics explain study
+""".split()
+STUDY = "benchmarks methods embeddings adaptation runs notebooks report".split()
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name not in VARIABLES}
+    return subprocess.run(["make", *arguments], cwd=ROOT, env=clean, capture_output=True, text=True)
+
+
+def targets() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.search(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)[1].split())
+
+
+def test_importing_the_package_or_the_runner_is_light():
+    code = (
+        "import sys, mvlm, mvlm.settings, mvlm.study.notebooks\n"
+        "heavy = {'torch', 'open3d', 'open_clip', 'matplotlib', 'pandas', 'sklearn', 'papermill', 'numpy'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "assert 'MultiviewVLM' in mvlm.__all__\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_names_that_are_not_there_are_attribute_errors():
+    import mvlm.study
+
+    for package in (mvlm, mvlm.study):
+        with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'nothing'"):
+            _ = package.nothing
+
+
+def imported(path: Path) -> set[str]:
+    """Names of the modules of `mvlm` that a file imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute, so that what depends on what can be read"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] == "mvlm"}
+
+
+def test_a_room_imports_only_from_rooms_above_it():
+    package = ROOT / "mvlm"
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        if parts[-1] == "__init__":
+            continue  # offers names of its rooms on demand
+        assert parts[0] in ROOMS, f"{path.name}: give the room its place in ROOMS"
+        for name in imported(path):
+            other = name.split(".")[1]
+            if other in ROOMS:  # else a name that `mvlm` itself offers
+                assert ROOMS.index(other) <= ROOMS.index(parts[0]), f"{path.name} imports {name} from below"
+        if parts[0] == "study":
+            assert parts[1] in STUDY, f"{path.name}: give the room its place in STUDY"
+            inner = [name.split(".")[2] for name in imported(path) if name.startswith("mvlm.study.")]
+            for other in inner:
+                assert STUDY.index(other) < STUDY.index(parts[1]), f"{path.name} imports {other} from below"
+
+
+def test_files_stay_short_enough_to_be_read():
+    long = [path.name for path in (ROOT / "mvlm").rglob("*.py") if len(path.read_text("utf-8").splitlines()) > 400]
+    assert long == []
+
+
+def test_the_environment_has_one_source():
+    subprocess.run([sys.executable, ".ci/environment.py", "--check"], cwd=ROOT, check=True)
+    pinned = dict(
+        line.split(" ;")[0].split("==")
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    names = {re.match(r"[\w-]+", requirement)[0].lower().replace("_", "-") for requirement in wanted}
+    assert names <= set(pinned), "constraints.txt lacks a dependency of pyproject.toml"
+    assert (pinned["torch"], pinned["torchvision"]) == ("2.15.0", "0.29.2")  # a pair of one index
+
+
+def test_pip_settings_reach_uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    code = compile((ROOT / ".ci/environment.py").read_text(encoding="utf-8"), "environment.py", "exec")
+    namespace = {"__name__": "environment", "__file__": str(ROOT / ".ci/environment.py")}
+    exec(code, namespace)
+    for name in ("UV_FIND_LINKS", "UV_DEFAULT_INDEX", "UV_INDEX", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("UV_SYSTEM_CERTS", "0")  # what the user says for uv stays
+    index = "scheme://index.invalid/simple"
+    found = namespace["uv_environment"](
+        {
+            "find-links": f"{tmp_path} {tmp_path}/gone",
+            "index-url": index,
+            "extra-index-url": f"{tmp_path.as_uri()} file:///gone/simple {index}",
+            "default-timeout": "180",
+        }
+    )
+    assert found == {
+        "UV_FIND_LINKS": str(tmp_path),
+        "UV_DEFAULT_INDEX": index,
+        "UV_INDEX": f"{tmp_path.as_uri()} {index}",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+    }
+
+
+def test_versions_and_licence_agree():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == mvlm.__version__
+    assert citation["license"] == "MIT" and (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")
+
+
+def test_make_alone_lists_every_target_and_variable():
+    said = make()
+    assert said.returncode == 0 and said.stderr == ""
+    for name in (*targets(), *VARIABLES):
+        assert re.search(rf"^ *{name} ", said.stdout, flags=re.MULTILINE), f"help lacks {name}"
+
+
+def test_make_refuses_a_variable_that_it_does_not_know():
+    said = make("PROFIL=smoke")
+    assert said.returncode != 0 and "PROFIL: no such variable; there are DATA PROFILE" in said.stderr
+
+
+def test_transfer_without_data_says_so():
+    said = make("transfer")
+    assert said.returncode != 0 and "make transfer: DATA= is missing" in said.stderr
+
+
+def test_the_readme_names_only_targets_and_files_that_exist():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"`make((?: [a-z]+)+)", readme)
+    named = {target for command in commands for target in command.split()}
+    assert {"tables", "test"} <= named <= targets()
+    for path in re.findall(r"\]\((?!\w+:)([^)]+)\)|`((?:mvlm|tests|notebooks)/[\w./-]*)`", readme):
+        assert (ROOT / "".join(path)).exists(), f"README names {''.join(path)}"
+
+
+def test_the_tests_of_a_checkout_are_the_readmes_command():
+    assert "exec make test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_no_file_names_a_place_of_one_machine():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    texts = [ROOT / name for name in listed.stdout.splitlines() if Path(name).suffix in {".py", ".toml", ".txt", ".md", ".yml", ".csv", ""}]
+    places = re.compile(r"(?<![\w.])/(?:home|root|work|opt|Users)/\w")
+    for path in texts:
+        if path.is_file():
+            found = places.search(path.read_text(encoding="utf-8"))
+            assert not found, f"{path.name}: {found[0]}"
