@@ -17,7 +17,7 @@ from scipy.interpolate import PchipInterpolator
 LOWERING = "4, the lowering"  # part of unit 4 that unit 1 overcomes
 EYE = np.array([31.0, 34.0])  # centre of the left eye, mm
 EYE_HALF_WIDTH = 14.0
-LID = (5.2, 4.0)  # half openings of the upper and the lower lid at rest, mm
+LID = (5.8, 4.6)  # half openings of the upper and the lower lid at rest, mm
 MOUTH_Y, MOUTH_HALF_WIDTH = -35.0, 25.5
 JAW_HINGE = np.array([18.0, -5.0])  # y, z of the temporomandibular joints
 
@@ -120,12 +120,13 @@ def _average(x, y):
     # Nose: bridge widening to the tip, wings, a step down to the upper lip.
     along = np.clip((38 - y) / 38, 0, 1)
     width = 5.0 + 3.6 * along**1.5
-    bridge = (3.0 + 15.5 * along**1.25) * _smooth(y, -15.0, -2.5) * (1 - _smooth(y, 36, 50))
+    tip = 3.0 * np.exp(-((ax / 6.0) ** 2))  # the tip hangs below the wings' upper rim
+    bridge = (3.0 + 15.5 * along**1.25) * _smooth(y + tip, -13.5, -1.0) * (1 - _smooth(y, 36, 50))
     z += bridge * np.exp(-0.5 * (ax / width) ** 2.0)
     z += (
         4.0 * bump(x, y, 0, 0.5, 7.5, 6.5)
-        + 8.0 * _both(x, y, 12.5, -4.5, 4.8, 5.2)
-        - 3.0 * _both(x, y, 6.5, -11.5, 2.8, 2.2)
+        + 7.0 * _both(x, y, 12.5, -5.5, 4.3, 4.6)
+        - 3.0 * _both(x, y, 6.5, -12.0, 2.8, 2.2)
     )
     z -= 1.2 * _both(x, y, 20.5, -4, 3.0, 8)
     # Eye sockets, brow ridge, lids' fold, cheekbones, temples.
