@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "embarrassment", "pain")
+from mvlm.faces.corpora import EMOTIONS
+
 FILE = Path(__file__).with_name("prompts.csv")
 
 

@@ -49,21 +49,23 @@ def test_the_probe_is_a_grid_search_over_folds_of_subjects():
     from sklearn.preprocessing import StandardScaler
 
     # Half of a subject's samples show its favourite class, so that to recognise a subject is to guess the class.
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(33)
     subject = np.repeat(np.arange(24), 10)
     y = np.where(rng.random(240) < 0.5, subject % CLASSES, rng.integers(CLASSES, size=240))
-    x = rng.normal(size=(CLASSES, 40))[y] + 2 * rng.normal(size=(24, 40))[subject] + rng.normal(size=(240, 40))
+    x = rng.normal(size=(CLASSES, 40))[y] + 3 * rng.normal(size=(24, 40))[subject] + 2 * rng.normal(size=(240, 40))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     test = subject >= 16
 
-    def reference(folds):
+    def reference(folds, strengths=evaluate.STRENGTHS):
         pipeline = make_pipeline(StandardScaler(), LogisticRegression(tol=1e-8, max_iter=5000))
-        search = GridSearchCV(pipeline, {"logisticregression__C": list(evaluate.STRENGTHS)}, cv=folds)
+        search = GridSearchCV(pipeline, {"logisticregression__C": list(strengths)}, cv=folds)
         return search.fit(x[~test], y[~test], groups=subject[~test]).predict(x[test])
 
     got = evaluate.linear_probe(x[~test], y[~test], subject[~test], x[test])
     np.testing.assert_array_equal(got, reference(GroupKFold(evaluate.INNER_FOLDS)))
-    assert (got != reference(KFold(evaluate.INNER_FOLDS, shuffle=True, random_state=0))).any()
+    within = list(KFold(evaluate.INNER_FOLDS, shuffle=True, random_state=0).split(x[~test]))
+    assert (got != reference(within)).any()  # which wants a weaker penalty
+    assert all((got != reference(GroupKFold(evaluate.INNER_FOLDS), [c])).any() for c in evaluate.STRENGTHS if c != 0.1)
 
 
 def test_predictions_do_not_depend_on_the_other_test_samples():

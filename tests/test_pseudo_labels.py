@@ -88,6 +88,24 @@ def test_no_cluster_is_empty():
     assert (np.bincount(clusters.assignment, minlength=4) > 0).all()
 
 
+def test_an_empty_cluster_takes_the_worst_fit_that_leaves_none_empty():
+    assignment, cosine = np.array([0, 0, 2, 0, 4, 4]), np.array([0.9, 0.1, -1.0, 0.3, 0.2, 0.8])
+    pseudo_labels._fill_empty(assignment, cosine, 5)
+    assert assignment.tolist() == [0, 1, 2, 0, 3, 4]
+
+
+def test_no_two_first_centres_are_alike_and_far_samples_are_likelier():
+    x = np.repeat(np.eye(4), 50, 0)
+    rng = np.random.default_rng(9)
+    for _ in range(50):
+        assert len(np.unique(pseudo_labels._spread(x, 4, rng), axis=0)) == 4
+    # From (1, 0), 1 - cosine is 2 for (-1, 0) and 1 for (0, 1): drawn as second in a ratio of 2 to 1.
+    x = np.array([[1.0, 0], [0, 1], [-1, 0]])
+    drawn = [pseudo_labels._spread(x, 2, rng) for _ in range(3000)]
+    second = [pair[1] for pair in drawn if pair[0, 0] == 1]
+    assert np.mean([row[0] == -1 for row in second]) == pytest.approx(2 / 3, abs=0.05)
+
+
 @pytest.mark.parametrize(
     ("x", "count", "message"),
     [
