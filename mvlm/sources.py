@@ -75,8 +75,13 @@ def data_files(module: Path) -> list[Path]:
 
 
 @cache
+def _tree(code: bytes) -> ast.Module:
+    return ast.parse(code)
+
+
+@cache
 def _strings(code: bytes) -> frozenset[str]:
-    nodes = ast.walk(ast.parse(code))
+    nodes = ast.walk(_tree(code))
     return frozenset(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
@@ -100,14 +105,14 @@ def dependencies(code: Iterable[str], root: Path = ROOT) -> dict[str, Path]:
     waiting = [wanted for text in code for wanted in _imports(ast.parse(text), root)]
     seen: set[tuple[str, str]] = set()
     while waiting:
-        wanted = waiting.pop()
+        module, name = waiting.pop()
+        path = _path(module, root)
+        package = path.name == "__init__.py"
+        wanted = (module, name if package else "*")  # a module runs whole, whatever is asked of it
         if wanted in seen:
             continue
         seen.add(wanted)
-        module, name = wanted
-        path = _path(module, root)
-        package = path.name == "__init__.py"
-        waiting += _imports(ast.parse(path.read_bytes()), root, name if package else "*", module if package else "")
+        waiting += _imports(_tree(path.read_bytes()), root, wanted[1], module if package else "")
         if "." in module:
             waiting.append((module.rpartition(".")[0], ""))
     return {module: _path(module, root) for module, _ in seen}

@@ -162,7 +162,8 @@ def test_the_tests_of_a_checkout_are_the_readmes_command():
 
 def test_no_file_names_a_place_of_one_machine():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
-    texts = [ROOT / name for name in listed.stdout.splitlines() if Path(name).suffix in {".py", ".toml", ".txt", ".md", ".yml", ".csv", ""}]
+    kinds = {".py", ".toml", ".txt", ".md", ".yml", ".csv", ""}
+    texts = [ROOT / name for name in listed.stdout.splitlines() if Path(name).suffix in kinds]
     places = re.compile(r"(?<![\w.])/(?:home|root|work|opt|Users)/\w")
     for path in texts:
         if path.is_file():

@@ -322,6 +322,9 @@ def main(names: list[str]) -> int:
             print(error, file=sys.stderr)
             status = 1
             continue
+        except KeyboardInterrupt:
+            print(f"\n{name}: interrupted; outputs stay as they were, the same command goes on", file=sys.stderr)
+            return 130
         for path in outcome.outputs:
             if path.suffix == ".md":
                 print(f"\n{path.read_text(encoding='utf-8')}")
