@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mvlm.settings import ROOT
 
+NO_CONTENT = ("mvlm.settings", "mvlm.sources", "mvlm.workers")  # where things lie and who computes them
 _MODULE = re.compile(r"mvlm(\.\w+)+(:\w+)?")  # "mvlm.train" for `python -m`, "mvlm.study.runs:run" for a hook
 
 
@@ -31,8 +32,12 @@ def key(parts: Mapping[str, object]) -> str:
 
 
 def source_key(*modules: str) -> str:
-    """Hash modules by name, as `digest` does; names outside the package are passed over."""
-    return digest([f"import {module}" for module in modules])[:16]
+    """Hash modules by name, with what they import, as `digest` does; names outside the package are passed over.
+
+    Modules of `NO_CONTENT` are left out: the key of a computed value holds the settings it depends on as values.
+    """
+    found = dependencies([f"import {module}" for module in modules], ROOT)
+    return _hash({name: path for name, path in found.items() if name not in NO_CONTENT}, ROOT)[:16]
 
 
 def digest(code: Iterable[str], root: Path = ROOT) -> str:
@@ -48,7 +53,10 @@ def digest(code: Iterable[str], root: Path = ROOT) -> str:
     Raises:
         SyntaxError: a source text is not Python.
     """
-    modules = dependencies(code, root)
+    return _hash(dependencies(code, root), root)
+
+
+def _hash(modules: Mapping[str, Path], root: Path) -> str:
     files = {path for name, path in modules.items() for path in data_files(path)}
     lines = [f"{name} {meaning(ast.parse(path.read_bytes()))}" for name, path in sorted(modules.items())]
     lines += [f"{path.relative_to(root).as_posix()} {file_hash(path)}" for path in sorted(files)]

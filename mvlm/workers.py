@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from itertools import chain
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SAID_FROM = 60.0  # seconds of work from which its cost is said
+LIBRARIES = ("open3d", "torch", "open_clip", "pytorch_lightning", "sklearn.linear_model")
 
 
 def each(
@@ -24,8 +27,8 @@ def each(
     """Results of `function` for each item, in the order of the items, computed on worker processes.
 
     The pool is joblib's own, which outlives the call and serves the next one; a joblib configuration around the call
-    (see `on`) takes its place. With one job the work is done here. The first item is computed alone: if it says that
-    all will take more than a minute, the estimate is printed before the rest starts.
+    (see `on`) takes its place. With one job the work is done here. The first items, one for each job, come
+    ahead: if they say that all will take more than a minute, the estimate is printed before the rest starts.
 
     Args:
         function: picklable, of one item.
@@ -38,17 +41,18 @@ def each(
     from tqdm import tqdm
 
     def run(chosen: Iterable[Item]) -> Iterator[tuple[Result, float]]:
-        return joblib.Parallel(n_jobs=jobs, return_as="generator")(joblib.delayed(_timed)(function, x) for x in chosen)
+        pool = joblib.Parallel(n_jobs=jobs, return_as="generator", initializer=_start)
+        return pool(joblib.delayed(_timed)(function, item) for item in chosen)
 
     with tqdm(total=len(items), desc=title, disable=None) as bar:
-        for number, part in enumerate((items[:1], items[1:])):
-            for result, seconds in run(part) if part else ():
-                ahead = seconds * (len(items) - 1) / jobs
-                if number == 0 and ahead > SAID_FROM:
-                    about = ", ".join(filter(None, [f"about {ahead / 60:.0f} min", cost]))
-                    tqdm.write(f"{title}: {about}")
-                bar.update()
-                yield result
+        spent = 0.0
+        for number, (result, seconds) in enumerate(chain(run(items[:jobs]), run(items[jobs:])), start=1):
+            spent += seconds
+            left = spent / number * (len(items) - number) / jobs
+            if number == jobs and left > SAID_FROM:
+                tqdm.write(", ".join(filter(None, [f"{title}: about {left / 60:.0f} min", cost])))
+            bar.update()
+            yield result
 
 
 @contextmanager
@@ -69,6 +73,16 @@ def on(scheduler: str | None) -> Iterator[None]:
         raise ImportError(f"SCHEDULER={scheduler} needs the package distributed: pip install distributed") from error
     with Client(scheduler), joblib.parallel_config(backend="dask"):
         yield
+
+
+def _start() -> None:
+    """Imports, as a worker starts, what work of any kind needs.
+
+    The pool takes a worker that grows by 300 MB after its first task for a leaking one and starts another: the first
+    import of torch would be that. And an estimate should not count imports.
+    """
+    for library in LIBRARIES:
+        import_module(library)
 
 
 def _timed(function: Callable[[Item], Result], item: Item) -> tuple[Result, float]:

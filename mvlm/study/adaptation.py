@@ -1,0 +1,196 @@
+"""One run: adapt by a method on training subjects, predict test subjects, score. All that a worker executes.
+
+Shapes: A copies, N training and M test samples, V views, D embedding, P prompts, C classes.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mvlm import evaluate
+from mvlm.pseudo_labels import Clusters, aggregate, cluster, name_clusters, unit_rows
+from mvlm.samples import Samples
+from mvlm.study.methods import Method
+from mvlm.train import Adapter, fit
+
+NEIGHBOURS = 20
+
+
+class Prompts(NamedTuple):
+    """The text side, which no method changes."""
+
+    text: np.ndarray  # (P, D)
+    classes: np.ndarray  # (P,) class 0..C-1 of each
+    temperature: float  # of the frozen model
+
+    def prototypes(self) -> np.ndarray:
+        """(C, D) unit rows: the normalised mean of the prompts of each class."""
+        text = unit_rows("text", self.text)
+        return unit_rows("prototypes", np.stack([text[self.classes == c].mean(0) for c in np.unique(self.classes)]))
+
+
+class Adapted(NamedTuple):
+    """What a method made of training samples."""
+
+    adapter: Adapter | None  # None where nothing is trained
+    labels: list[np.ndarray]  # of each round, (N, V) the class every view was trained as
+    sizes: list[list[int]]  # of each round, how many views had each class; of samples where these were clustered
+
+
+def adapt(
+    method: Method, views: np.ndarray, prompts: Prompts, *, seed: int, labels: np.ndarray | None = None
+) -> Adapted:
+    """Train as `method` says on embeddings (A, N, V, D) of the training subjects.
+
+    Each round labels the samples (with the adapter of the round before, which is the identity at first) and fits a
+    fresh adapter. So the last adapter of every method has seen the same number of steps, and an error of an early round
+    lives on only as far as the clusters repeat it.
+
+    Args:
+        labels: (N,) true classes, for supervision "oracle" alone; with them for another supervision this is an error,
+            so that no label can reach it by mistake.
+    """
+    if (labels is not None) != (method.supervision == "oracle"):
+        raise ValueError(f"{method.name}: true labels are for supervision oracle, this is {method.supervision}")
+    adapter, history, sizes = None, [], []
+    for _ in range(method.rounds):
+        if labels is None:
+            current = views[0] if adapter is None else adapter.apply(views[0])
+            classes = pseudo_labels(current, prompts, pooled=not method.aggregate, seed=seed)
+        else:
+            classes = np.repeat(labels[:, None], views.shape[2], axis=1)
+        history.append(classes)
+        counted = classes[:, 0] if method.aggregate else classes.ravel()
+        sizes.append(np.bincount(counted, minlength=prompts.classes.max() + 1).tolist())
+        adapter = fit(
+            views,
+            prompts.text,
+            prompts.classes,
+            classes,
+            use=method.use,
+            temperature=prompts.temperature,
+            seed=seed,
+        )
+    return Adapted(adapter, history, sizes)
+
+
+def pseudo_labels(views: np.ndarray, prompts: Prompts, *, pooled: bool, seed: int) -> np.ndarray:
+    """(N, V) class of each view (N, V, D): the name of the cluster of the view or, unless `pooled`, of its sample."""
+    samples, count = views.shape[:2]
+    rows = unit_rows("views", views).reshape(samples * count, -1) if pooled else aggregate(views)
+    clusters, names = named_clusters(rows, prompts, seed=seed)
+    classes = names[clusters.assignment]
+    return classes.reshape(samples, count) if pooled else np.repeat(classes[:, None], count, axis=1)
+
+
+def named_clusters(rows: np.ndarray, prompts: Prompts, *, seed: int) -> tuple[Clusters, np.ndarray]:
+    """Clusters of unit rows (N, D), one per class, and (C,) the class that the prompts give each cluster."""
+    clusters = cluster(rows, prompts.classes.max() + 1, seed=seed)
+    return clusters, name_clusters(clusters.centres, prompts.text, prompts.classes, mean_view=rows.mean(0))
+
+
+class Scores(NamedTuple):
+    """Predictions of the test samples, (M,) classes each, and how good clusters and names are."""
+
+    zero_shot: np.ndarray
+    knn: np.ndarray
+    probe: np.ndarray
+    cluster: np.ndarray  # clusters of the training samples, named by their true labels: quality, not a method
+    ari: float  # of the same clusters on the test samples
+    nmi: float
+    naming: float  # share of these clusters whose name by prompts is the one by true labels
+
+
+def represent(method: Method, adapter: Adapter | None, train: np.ndarray, test: np.ndarray) -> list[np.ndarray]:
+    """Unit rows (N, D) and (M, D) of training and test samples: the normalised mean of their (adapted) views.
+
+    A centred method removes the mean of the training rows from both.
+    """
+    rows = [aggregate(views if adapter is None else adapter.apply(views)) for views in (train, test)]
+    return [unit_rows("centred rows", x - rows[0].mean(0)) for x in rows] if method.centred else rows
+
+
+def predict(method: Method, rows: np.ndarray, prompts: Prompts) -> np.ndarray:
+    """(M,) the class of the nearest prototype to each row (M, D): see `mvlm.study.methods` on centring."""
+    prototypes = prompts.prototypes()
+    if method.centred:
+        prototypes = prototypes - prototypes.mean(0)
+    return evaluate.zero_shot(rows, prototypes)
+
+
+def score(
+    train_x: np.ndarray,
+    train_y: np.ndarray,
+    train_subjects: np.ndarray,
+    test_x: np.ndarray,
+    test_y: np.ndarray,
+    method: Method,
+    prompts: Prompts,
+    *,
+    seed: int,
+) -> Scores:
+    """Every protocol on unit rows (N, D) and (M, D) of `represent`; whatever is fitted is fitted on the N."""
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+    clusters, names = named_clusters(train_x, prompts, seed=seed)
+    own = (test_x @ clusters.centres.T).argmax(1)
+    return Scores(
+        zero_shot=predict(method, test_x, prompts),
+        knn=evaluate.knn(train_x, train_y, test_x, k=min(NEIGHBOURS, len(train_x))),
+        probe=evaluate.linear_probe(train_x, train_y, train_subjects, test_x),
+        cluster=evaluate.hungarian_names(clusters.assignment, train_y)[own],
+        ari=float(adjusted_rand_score(test_y, own)),
+        nmi=float(normalized_mutual_info_score(test_y, own)),
+        naming=evaluate.naming(names, clusters.assignment, train_y),
+    )
+
+
+def record(
+    method: Method,
+    views: Path,
+    samples: Samples,
+    train: np.ndarray,
+    test: np.ndarray,
+    emotions: tuple[str, ...],
+    prompts: tuple,
+    seed: int,
+) -> dict[str, object]:
+    """One run, as `mvlm.study.run` describes its record from `names` on.
+
+    Args:
+        method: the recipe.
+        views: file of the frozen embeddings (A, all samples, V, D).
+        samples: all samples of the corpus, without images.
+        train, test: indices of those of the training and of the test subjects.
+        emotions: the C classes.
+        prompts: fields of `Prompts`.
+        seed: of clusters and weights.
+    """
+    prompts, every = Prompts(*prompts), np.load(views, mmap_mode="r")
+    train_views, test_views = np.ascontiguousarray(every[:, train]), np.ascontiguousarray(every[0, test])
+    train_y, test_y = (np.array([emotions.index(e) for e in samples.emotions[rows]]) for rows in (train, test))
+    oracle = method.supervision == "oracle"
+    adapted = adapt(method, train_views, prompts, seed=seed, labels=train_y if oracle else None)
+    train_x, test_x = represent(method, adapted.adapter, train_views[0], test_views)
+    scores = score(train_x, train_y, samples.subjects[train], test_x, test_y, method, prompts, seed=seed)
+    rounds = adapted.labels
+    return {
+        "names": samples.names[test].tolist(),
+        "subjects": samples.subjects[test].tolist(),
+        "emotions": samples.emotions[test].tolist(),
+        **{
+            protocol: [emotions[c] for c in getattr(scores, protocol)]
+            for protocol in ("zero_shot", "knn", "probe", "cluster")
+        },
+        "ari": scores.ari,
+        "nmi": scores.nmi,
+        "naming": scores.naming,
+        "change": [float((new != old).mean()) for old, new in pairwise(rounds)],
+        "pseudo_labels": [float((labels == train_y[:, None]).mean()) for labels in rounds],
+        "cluster_sizes": adapted.sizes,
+        "weights": None if adapted.adapter is None else adapted.adapter.digest(),
+    }

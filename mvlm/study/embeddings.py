@@ -1,0 +1,172 @@
+"""Frozen embeddings of a corpus, encoded once: its views, a few augmented copies of them, and the prompts.
+
+Shapes: A copies, N samples, V views, D embedding, P prompts.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import mvlm.settings
+from mvlm import workers
+from mvlm.faces.corpora import Corpus
+from mvlm.samples import Samples, cache_folder, load_samples
+from mvlm.settings import MODEL, Settings
+from mvlm.sources import file_hash, key, source_key
+
+CHUNK = 64  # samples a worker takes at once
+CROP = 7 / 8  # of a view's side
+# Copy 0 is the plain one. "Classically flipped or cropped", says the paper.
+COPIES = (("plain", False, False), ("flipped", True, False), ("cropped", False, True), ("both", True, True))
+
+
+class Frozen(NamedTuple):
+    """What the frozen model makes of a corpus and of the prompts."""
+
+    samples: Samples
+    views: Path  # .npy, (A, N, V, D) float32 unit rows
+    text: np.ndarray  # (P, D) float32 unit rows
+    prompt_class: np.ndarray  # (P,) class of each prompt
+    temperature: float
+
+
+def model_key(chosen: Settings) -> str:
+    """What stands for the model and its weights in a content key, without loading either.
+
+    Raises:
+        FileNotFoundError: the weights are a file that is not there.
+    """
+    path = _weights(chosen)
+    return f"{chosen.model}/{chosen.pretrained if path is None else file_hash(path)}"
+
+
+def frozen(corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None) -> Frozen:
+    """Embeddings of all labelled scans of a corpus and of the prompts of some emotions, from the cache or made now.
+
+    Args:
+        corpus: any corpus or twin.
+        emotions: classes of the prompts, in order.
+        chosen: model, weights, jobs and what to do with bad scans.
+        subjects: only these.
+
+    Raises:
+        ValueError, FileNotFoundError: bad scans, or a model that cannot be loaded.
+    """
+    size, temperature, text, prompt_class = _text(tuple(emotions), chosen)
+    samples = load_samples(corpus, size=size, jobs=chosen.jobs, skip_bad=chosen.skip_bad, subjects=subjects)
+    address = key(
+        {
+            "views": cache_folder(corpus, size=size, subjects=subjects).name,
+            "model": model_key(chosen),
+            "source": source_key("mvlm.model", __name__),
+        }
+    )
+    path = mvlm.settings.RUNS / "cache" / "embeddings" / f"{address}.npy"
+    if not path.is_file():
+        _encode(samples, chosen, path, corpus.name)
+    return Frozen(samples, path, text, prompt_class, temperature)
+
+
+def augmented(images: np.ndarray, copy: int, offsets: np.ndarray) -> np.ndarray:
+    """One augmented copy of views: (N, V, H, H, 3) uint8 -> (N, V, h, h, 3) uint8, h = H or the side of a crop.
+
+    A mirrored face shows its right side on the left: flipping exchanges the left and right views. All views of a
+    sample are cropped alike, at `offsets` (N, 2) in [0, 1] of the room there is.
+    """
+    from mvlm.faces.views import YAWS
+
+    _, flip, crop = COPIES[copy]
+    if flip:
+        images = images[:, [YAWS.index(-yaw) for yaw in YAWS], :, ::-1]
+    if not crop:
+        return images
+    side = images.shape[2]
+    small = round(side * CROP)
+    corners = np.rint(offsets * (side - small)).astype(int)
+    pairs = zip(images, corners, strict=True)
+    return np.stack([views[:, y : y + small, x : x + small] for views, (y, x) in pairs])
+
+
+def _weights(chosen: Settings) -> Path | None:
+    """The file of the weights; None for a tag of open_clip."""
+    if chosen.pretrained is None:
+        path = Path(__file__).parent.parent / "weights" / f"{chosen.model}.safetensors"
+        if chosen.model == MODEL and not path.is_file():
+            raise FileNotFoundError(f"{path.name}: {chosen.model} has no weights; `make foundation` trains them")
+        return path if path.is_file() else None
+    path = Path(chosen.pretrained)
+    return path if path.is_file() else None
+
+
+def _encode(samples: Samples, chosen: Settings, path: Path, name: str) -> None:
+    offsets = np.random.default_rng(0).random((len(COPIES), len(samples), 2))
+    tasks = [
+        (samples.images[rows], copy, offsets[copy, rows], chosen.model, chosen.pretrained)
+        for copy in range(len(COPIES))
+        for rows in (slice(start, start + CHUNK) for start in range(0, len(samples), CHUNK))
+    ]
+    parts = list(workers.each(_encoded, tasks, jobs=chosen.jobs, title=f"embeddings of {name}"))
+    together = np.concatenate(parts)
+    write(path, lambda file: np.save(file, together.reshape(len(COPIES), len(samples), *together.shape[1:])))
+
+
+def _encoded(task: tuple[np.ndarray, int, np.ndarray, str, str | None]) -> np.ndarray:
+    images, copy, offsets, name, pretrained = task
+    return _model(name, pretrained).encode_views(np.array(augmented(images, copy, offsets))).numpy()
+
+
+def _text(emotions: tuple[str, ...], chosen: Settings) -> tuple[int, float, np.ndarray, np.ndarray]:
+    """Image size, temperature, (P, D) embeddings of the prompts and (P,) their classes, cached too."""
+    parts = {"emotions": emotions, "model": model_key(chosen), "source": source_key("mvlm.model", "mvlm.prompts")}
+    path = mvlm.settings.RUNS / "cache" / "embeddings" / f"{key(parts)}.npz"
+    if not path.is_file():
+        # On a worker: this process needs no model, and the workers are about to.
+        task = (emotions, chosen.model, chosen.pretrained)
+        (found,) = workers.each(_encoded_text, [task], jobs=chosen.jobs, title="prompts")
+        write(path, lambda file: np.savez(file, **found))
+    with np.load(path) as file:
+        return int(file["size"]), float(file["temperature"]), file["text"], file["prompt_class"]
+
+
+def _encoded_text(task: tuple[tuple[str, ...], str, str | None]) -> dict[str, np.ndarray]:
+    from mvlm.prompts import prompts_for
+
+    emotions, name, pretrained = task
+    model = _model(name, pretrained)
+    prompts, classes = prompts_for(emotions)
+    return {
+        "size": np.array(model.image_size),
+        "temperature": np.array(float(model.temperature)),
+        "text": model.encode_text(prompts).numpy(),
+        "prompt_class": classes,
+    }
+
+
+@lru_cache(maxsize=1)
+def _model(name: str, pretrained: str | None):
+    import torch
+
+    from mvlm.model import load_model
+
+    torch.set_num_threads(1)
+    return load_model(name, pretrained)
+
+
+def write(path: Path, save) -> None:
+    """Writes a file whole or not at all: `save(file)` into a neighbour, which then takes its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, staging = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            save(file)
+        os.replace(staging, path)
+    except BaseException:
+        Path(staging).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,254 @@
+"""Runs: one record for each benchmark, method, fold and seed, memoised, computed on a pool of workers.
+
+A record lies under `runs/records`, addressed by all that it depends on: the method and the benchmark as data, the
+corpus, the model, the fold and the seed, the profile, and the code that a run executes. It is written whole or not at
+all, and holds nothing of the moment it was made, so that a grid killed anywhere and taken up again ends in the same
+bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+import mvlm.settings
+from mvlm import workers
+from mvlm.faces.corpora import Corpus, open_corpus
+from mvlm.samples import Samples, catalogue, folds
+from mvlm.settings import Settings
+from mvlm.sources import key, source_key
+from mvlm.study.benchmarks import BENCHMARKS, Benchmark
+from mvlm.study.embeddings import frozen, model_key, write
+from mvlm.study.methods import METHODS, Method
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FOLDS, SMOKE_FOLDS = 10, 2
+SMOKE_SUBJECTS = 6
+FEWEST_SUBJECTS = 4  # three to train on, which the probe's inner folds need
+
+
+class Cell(NamedTuple):
+    """A place in the grid of a benchmark."""
+
+    method: Method
+    fold: int
+    folds: int
+    seed: int
+
+
+class Part(NamedTuple):
+    """A benchmark on the corpus at hand."""
+
+    benchmark: Benchmark
+    corpus: Corpus
+    samples: Samples  # without images
+    subjects: tuple[str, ...] | None  # the only ones whose scans are read; None: all
+    content: dict[str, object]  # what every record of it depends on
+    bad: dict[str, str]  # scans that were skipped, with reasons
+
+
+def run(
+    benchmarks: Sequence[str] = tuple(BENCHMARKS),
+    methods: Sequence[str] = tuple(METHODS),
+    settings: Settings | None = None,
+    *,
+    seeds: Sequence[int] = (0,),
+) -> pd.DataFrame:
+    """Records of all combinations, computing those that are missing.
+
+    With `DATA`, a benchmark whose corpus is not there has no rows. Profile "smoke" takes six subjects and two folds.
+    Corpora of fewer than ten subjects have as many folds as subjects.
+
+    Args:
+        benchmarks, methods: names of `BENCHMARKS` and `METHODS`.
+        settings: None reads them from the environment.
+        seeds: of clustering and training; folds are the same for all.
+
+    Returns:
+        One row per benchmark, method, fold and seed, in this order:
+        benchmark, method, fold, folds, seed; supervision; data_kind, fingerprint, model, profile;
+        names, subjects, emotions: lists over the test samples, emotions being the true ones;
+        zero_shot, knn, probe, cluster: lists of the emotions predicted (see `mvlm.study.adaptation.Scores`);
+        ari, nmi, naming: of clusters, in [0, 1] but for ari;
+        change: list over rounds after the first, share of views whose class changed;
+        pseudo_labels: list over rounds, share of the training views' classes that are right (reported, never used);
+        cluster_sizes: list over rounds of lists over emotions;
+        weights: SHA-256 of the trained weights, None where nothing is trained.
+
+    Raises:
+        ValueError: unknown names, profile "full", too few subjects, bad scans.
+        FileNotFoundError: no corpus under `DATA`, or no weights.
+    """
+    import pandas as pd
+
+    chosen = Settings.from_environment() if settings is None else settings
+    if chosen.profile == "full":
+        raise ValueError(
+            "PROFILE=full: training the towers end to end is not there yet; PROFILE=quick runs the whole protocol on "
+            "frozen towers, PROFILE=smoke a small part of it"
+        )
+    _known("benchmark", benchmarks, BENCHMARKS)
+    _known("method", methods, METHODS)
+    with workers.on(chosen.scheduler):
+        parts = present([BENCHMARKS[name] for name in benchmarks], chosen)
+        grid = []
+        for part in parts:
+            split = split_subjects(part, chosen)
+            grid += [
+                (part, Cell(METHODS[method], fold, len(split), seed), split[fold])
+                for method in methods
+                for fold in range(len(split))
+                for seed in seeds
+            ]
+        paths = [record_path(part, cell) for part, cell, _ in grid]
+        missing = [(*item, path) for item, path in zip(grid, paths, strict=True) if not path.is_file()]
+        if missing:
+            _compute(missing, chosen)
+        if chosen.skip_bad:
+            _list_skipped(parts, chosen)
+    return pd.DataFrame([json.loads(path.read_text(encoding="utf-8")) for path in paths])
+
+
+def prepare_table1(settings: Settings) -> None:
+    """Computes what Table I needs: all benchmarks and methods."""
+    run(settings=settings)
+
+
+def present(benchmarks: Sequence[Benchmark], chosen: Settings) -> list[Part]:
+    """The benchmarks whose corpus is there: the twin without `DATA`, with it nothing but what lies under it.
+
+    Raises:
+        FileNotFoundError: none is.
+        ValueError: a corpus of which fewer than four subjects can take part, or all of whose scans are bad.
+    """
+    parts = []
+    for benchmark in benchmarks:
+        try:
+            corpus = open_corpus(benchmark.corpus, chosen.data)
+        except FileNotFoundError:
+            continue  # absent from the table; its twin would be another thing under the same name
+        parts.append(_part(benchmark, corpus, chosen))
+    if not parts:
+        wanted = ", ".join(sorted({benchmark.corpus for benchmark in benchmarks}))
+        raise FileNotFoundError(f"DATA={chosen.data}: expected at least one of {wanted}, found none")
+    return parts
+
+
+def split_subjects(part: Part, chosen: Settings) -> list[tuple[list[str], list[str]]]:
+    """Folds of a benchmark: (training subjects, test subjects) each."""
+    return folds(part.samples.subjects, SMOKE_FOLDS if chosen.profile == "smoke" else FOLDS)
+
+
+def record_path(part: Part, cell: Cell) -> Path:
+    """Where the record of a cell lies."""
+    content = part.content | {"method": asdict(cell.method), "fold": [cell.fold, cell.folds], "seed": cell.seed}
+    return mvlm.settings.RUNS / "records" / f"{key(content)}.json"
+
+
+def _part(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Part:
+    samples = catalogue(corpus)
+    samples = samples.select(benchmark.select(samples))
+    subjects, bad = None, {}
+    if chosen.profile == "smoke":
+        subjects = tuple(sorted(set(samples.subjects.tolist()))[:SMOKE_SUBJECTS])
+        samples = samples.select(np.isin(samples.subjects, subjects))
+    if chosen.skip_bad:  # only reading the scans tells which take part
+        samples = replace(frozen(corpus, benchmark.emotions, chosen, subjects).samples, images=None)
+        samples, bad = samples.select(benchmark.select(samples)), samples.bad
+    count = len(set(samples.subjects.tolist()))
+    if count < FEWEST_SUBJECTS:
+        raise ValueError(
+            f"{benchmark.name}: {count} subjects of {corpus.name} can take part ({benchmark.rule}), "
+            f"expected {FEWEST_SUBJECTS} or more"
+        )
+    content = {
+        "benchmark": asdict(benchmark),
+        "corpus": corpus.fingerprint,
+        "kind": corpus.kind,
+        "samples": samples.names.tolist(),
+        "model": model_key(chosen),
+        "profile": chosen.profile,
+        "source": source_key(
+            "mvlm.study.adaptation", "mvlm.study.embeddings", "mvlm.faces.views", type(corpus).__module__
+        ),
+    }
+    return Part(benchmark, corpus, samples, subjects, content, bad)
+
+
+def _compute(missing: Sequence[tuple], chosen: Settings) -> None:
+    known = {}  # by benchmark
+    tasks = []
+    for part, cell, (train, test), path in missing:
+        name = part.benchmark.name
+        if name not in known:
+            known[name] = frozen(part.corpus, part.benchmark.emotions, chosen, part.subjects)
+        of = known[name]
+        taken = np.isin(of.samples.names, part.samples.names)
+        tasks.append(
+            {
+                "path": path,
+                "arguments": {
+                    "method": cell.method,
+                    "views": of.views,
+                    "samples": replace(of.samples, images=None),
+                    "train": np.flatnonzero(taken & np.isin(of.samples.subjects, train)),
+                    "test": np.flatnonzero(taken & np.isin(of.samples.subjects, test)),
+                    "emotions": part.benchmark.emotions,
+                    "prompts": (of.text, of.prompt_class, of.temperature),
+                    "seed": cell.seed,
+                },
+                "head": {
+                    "benchmark": name,
+                    "method": cell.method.name,
+                    "fold": cell.fold,
+                    "folds": cell.folds,
+                    "seed": cell.seed,
+                    "supervision": cell.method.supervision,
+                    "data_kind": part.corpus.kind,
+                    "fingerprint": part.corpus.fingerprint,
+                    "model": part.content["model"],
+                    "profile": chosen.profile,
+                },
+            }
+        )
+    # Cheap and dear runs mixed: the estimate is made from the first ones, and no worker ends long after the other.
+    order = np.random.default_rng(0).permutation(len(tasks))
+    done = workers.each(_execute, [tasks[i] for i in order], jobs=chosen.jobs, title="runs")
+    for _ in done:
+        pass
+
+
+def _execute(task: dict) -> None:
+    from mvlm.study.adaptation import record
+
+    text = json.dumps(task["head"] | record(**task["arguments"]), ensure_ascii=False) + "\n"
+    write(task["path"], lambda file: file.write(text.encode()))
+
+
+def _list_skipped(parts: Sequence[Part], chosen: Settings) -> None:
+    """Keeps the list of skipped scans beside the results; without any there is no file."""
+    path = chosen.results_folder(parts[0].corpus.kind) / "skipped.csv"
+    rows = sorted({(part.corpus.name, *item) for part in parts for item in part.bad.items()})
+    if not rows:
+        path.unlink(missing_ok=True)
+        return
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("corpus", "scan", "reason"), *rows])
+    write(path, lambda file: file.write(text.getvalue().encode()))
+
+
+def _known(what: str, names: Sequence[str], known: Mapping[str, object]) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            raise ValueError(f"unknown {what} {name!r}; the nearest known one is {near!r} (known: {', '.join(known)})")
