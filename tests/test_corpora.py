@@ -34,7 +34,8 @@ def make_bu3dfe(folder, subjects=("F0001WH", "F0012AE", "M0001BL")):
 
 BOSPHORUS = {
     "bs000": ["N_N_0", "N_N_3", "E_ANGER_0", "E_DISGUST_0", "E_FEAR_0", "E_HAPPY_0", "E_HAPPY_1", "E_SADNESS_0",
-              "E_SURPRISE_0", "LFAU_9_0", "LFAU_12LW_0", "UFAU_4_0", "CAU_A26A12lw_0", "YR_R90_0", "CR_RU_0", "O_EYE_0"],
+              "E_SURPRISE_0", "LFAU_9_0", "LFAU_12LW_0", "UFAU_4_0", "CAU_A26A12lw_0", "YR_R90_0", "CR_RU_0",
+              "O_EYE_0"],
     "bs001": ["N_N_0", "E_ANGER_0", "E_DISGUST_0", "E_FEAR_0", "E_HAPPY_0", "E_SADNESS_0"],
     "bs104": ["E_HAPPY_1", "E_HAPPY_10", "E_HAPPY_2", "IGN_IGN_0"],
 }  # fmt: skip
@@ -133,7 +134,8 @@ def test_unknown_files_are_listed_and_left_alone(tmp_path):
     make_bu3dfe(tmp_path, ["F0001WH"])
     strange = ["F0001/F0001_AN05WH_F3D.wrl", "F0001/F0001_NE01WH_F3D.wrl", "F0001/F0001_AN00WH_F3D.wrl",
                "F0001/F0001_XX01WH_F3D.wrl", "F0001/F0001_AN01XX_F3D.wrl", "F0001/F0002_AN01WH_F3D.wrl",
-               "F0001/F0001_AN01WH_F3D.wrl.bak", "F0001/F٠٠٠1_AN01WH_F3D.wrl", "F0001/notes.txt", "readme.txt"]  # fmt: skip
+               "F0001/F0001_AN01WH_F3D.wrl.bak", "F0001/F٠٠٠1_AN01WH_F3D.wrl", "F0001/notes.txt",
+               "readme.txt"]  # fmt: skip
     clean = open_corpus("BU-3DFE", tmp_path)
     for name in strange:
         (tmp_path / name).write_text("left alone")
@@ -235,6 +237,13 @@ def test_a_scan_without_a_file_belongs_to_no_folder(tmp_path):
     corpus = open_corpus("BU-3DFE", make_bu3dfe(tmp_path))
     with pytest.raises(ValueError, match="F0001_AN01WH: expected a scan of the corpus in"):
         corpus.read(Scan("F0001_AN01WH", "F0001", "anger", 1, None, "AN"))
+
+
+def test_without_a_root_it_is_the_twin():
+    for name, count in (("BU-3DFE", 2500), ("Bosphorus", None)):
+        twin = open_corpus(name)
+        assert (twin.name, twin.kind, twin.unknown) == (name, "twin", ())
+        assert count in (None, len(twin.scans)) and all(scan.path is None for scan in twin.scans)
 
 
 def test_exports_are_lazy_and_complete():

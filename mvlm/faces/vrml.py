@@ -249,14 +249,14 @@ class _Document:
             raise self.error(span[0], f"numbers in {what}", "an empty list")
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # numpy < 2.4 warns where later ones raise
+                # numpy < 2.4 warns where later ones raise.
+                warnings.filterwarnings("error", "string or file could not be read", DeprecationWarning)
                 values = np.fromstring(block, dtype=dtype, sep=" ")
         except (ValueError, DeprecationWarning):
             number = r"[+-]?[0-9]+" if dtype is np.int64 else r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
-            for match in _WORD.finditer(self.text, *span):
-                if not re.fullmatch(number, match[0].decode("latin-1")):
-                    raise self.error(match.start(), f"a number in {what}", repr(match[0].decode("latin-1"))) from None
-            raise self.error(span[0], f"numbers in {what}", "something else") from None
+            words = _WORD.finditer(self.text, *span)
+            bad = next(match for match in words if not re.fullmatch(number, match[0].decode("latin-1")))
+            raise self.error(bad.start(), f"a number in {what}", repr(bad[0].decode("latin-1"))) from None
         if dtype is np.float64 and not np.isfinite(values).all():
             raise self.wrong(span, int(np.flatnonzero(~np.isfinite(values))[0]), f"finite numbers in {what}")
         return values
