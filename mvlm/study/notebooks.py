@@ -17,6 +17,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -213,6 +214,7 @@ def _execute(name: str, folder: Path, parameters: dict, executed: Path) -> None:
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # its warnings are of widgets that libraries bring along
     executed.parent.mkdir(parents=True, exist_ok=True)
     failed = executed.with_suffix(".failed.ipynb")
     with tempfile.TemporaryDirectory(prefix="mvlm-") as sockets:
