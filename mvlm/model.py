@@ -7,6 +7,7 @@ web: it stands in for CLIP (Radford et al. 2021) where none can be downloaded, a
 
 import difflib
 import hashlib
+import json
 import logging
 from pathlib import Path
 
@@ -70,7 +71,7 @@ class MultiviewVLM(nn.Module):
     `image_size`, pixels; `dimension`, D; `metadata`, what the weights file says about itself.
     """
 
-    def __init__(self, name: str, clip: nn.Module, tokenizer, metadata: dict[str, str]):
+    def __init__(self, name: str, clip: nn.Module, tokenizer, metadata: dict):
         super().__init__()
         self.name, self.clip, self.tokenizer, self.metadata = name, clip, tokenizer, metadata
         size = clip.visual.image_size
@@ -97,7 +98,9 @@ class MultiviewVLM(nn.Module):
 
     def prepare(self, images) -> torch.Tensor:
         """uint8 images (N,H,H,3) -> float32 (N,3,S,S): antialiased bicubic to S = `image_size`, own mean and std."""
-        pixels = torch.as_tensor(images, device=self.mean.device).permute(0, 3, 1, 2).float()
+        if not isinstance(images, torch.Tensor):
+            images = torch.tensor(images)  # a copy: arrays may be memory-mapped and read-only
+        pixels = images.to(self.mean.device).permute(0, 3, 1, 2).float()
         if pixels.shape[-1] != self.image_size:
             size = (self.image_size, self.image_size)
             pixels = functional.interpolate(pixels, size=size, mode="bicubic", antialias=True).clamp(0, 255)
@@ -272,13 +275,14 @@ def _untrained(open_clip, name: str) -> nn.Module:
         logging.disable(level)
 
 
-def _fill(clip: nn.Module, name: str, path: Path) -> dict[str, str]:
+def _fill(clip: nn.Module, name: str, path: Path) -> dict:
     """Loads a safetensors file into the model, every tensor by name and shape; returns the file's metadata."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            metadata, state = file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}
+            metadata = json.loads((file.metadata() or {}).get("mvlm", "{}"))
+            state = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: not a readable safetensors file ({error})") from error
     expected = {key: tuple(value.shape) for key, value in clip.state_dict().items()}

@@ -107,7 +107,7 @@ def test_random_weights_are_seeded_and_leave_the_callers_generator_alone(model):
 def test_weights_from_a_file_come_with_what_it_says_of_itself(model, tmp_path):
     state = {key: value.clone() for key, value in model.clip.state_dict().items()}
     state["logit_scale"] += 1
-    save_file(state, tmp_path / "mine.safetensors", metadata={"head": "abc"})
+    save_file(state, tmp_path / "mine.safetensors", metadata={"mvlm": '{"head": "abc"}'})
     loaded = load_model(pretrained=tmp_path / "mine.safetensors")
     assert loaded.metadata == {"head": "abc"}
     torch.testing.assert_close(loaded.temperature, model.temperature / np.e)
