@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,16 +68,13 @@ def transfer(settings: Settings | None = None, *, half: str = "even", seed: int 
         raise ValueError("transfer needs DATA=, the root of a folder with BU-3DFE")
     if half not in HALVES:
         raise ValueError(f"half {half!r}: expected one of {', '.join(HALVES)}")
-    twin = Settings(**{**vars(chosen), "data": None})
+    twin = replace(chosen, data=None)
     with workers.on(chosen.scheduler):
         targets = present([BENCHMARKS[name] for name in TARGETS], chosen)
         paths = [_record_path(target, half, seed) for target in targets]
         missing = [(target, path) for target, path in zip(targets, paths, strict=True) if not path.is_file()]
-        sources = (
-            {part.benchmark.name: part for part in present([part.benchmark for part, _ in missing], twin)}
-            if missing
-            else {}
-        )
+        wanted = [target.benchmark for target, _ in missing]
+        sources = {part.benchmark.name: part for part in present(wanted, twin)} if missing else {}
         tasks = [
             {"path": path, "half": half, "seed": seed}
             | {"target": _embedded(target, chosen), "source": _embedded(sources[target.benchmark.name], twin)}
