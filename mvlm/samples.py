@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -160,8 +160,10 @@ def _render(corpus: Corpus, scans: Sequence[Scan], size: int, jobs: int, folder:
     """Writes images.npy, a row for each scan, and index.json; both or neither."""
     from mvlm.faces.views import YAWS
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    staging = folder.with_name(
+        f".{folder.name}.{uuid.uuid4().hex}"
+    )  # not tempfile's: its folders are for one user only
+    staging.mkdir(parents=True)
     try:
         shape = (len(scans), len(YAWS), size, size, 3)
         images = np.lib.format.open_memmap(staging / "images.npy", mode="w+", dtype=np.uint8, shape=shape)

@@ -6,7 +6,7 @@ Shapes: A copies, N samples, V views, D embedding, P prompts.
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -162,11 +162,11 @@ def _model(name: str, pretrained: str | None):
 def write(path: Path, save) -> None:
     """Writes a file whole or not at all: `save(file)` into a neighbour, which then takes its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, staging = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    staging = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # not tempfile's: its files are for one user only
     try:
-        with os.fdopen(handle, "wb") as file:
+        with staging.open("xb") as file:
             save(file)
         os.replace(staging, path)
     except BaseException:
-        Path(staging).unlink(missing_ok=True)
+        staging.unlink(missing_ok=True)
         raise
