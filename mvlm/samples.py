@@ -162,7 +162,7 @@ def _render(corpus: Corpus, scans: Sequence[Scan], size: int, jobs: int, folder:
 
     staging = folder.with_name(
         f".{folder.name}.{uuid.uuid4().hex}"
-    )  # not tempfile's: its folders are for one user only
+    )  # tempfile's folders are for one user only
     staging.mkdir(parents=True)
     try:
         shape = (len(scans), len(YAWS), size, size, 3)
