@@ -4,7 +4,7 @@ ifeq ($(filter grouped-target,$(.FEATURES)),)
 $(error GNU make 4.3 or newer is needed, this is $(MAKE_VERSION))
 endif
 
-VARIABLES := DATA PROFILE MODEL PRETRAINED JOBS SCHEDULER DEVICES SKIP_BAD
+VARIABLES := DATA PROFILE MODEL PRETRAINED JOBS SCHEDULER SKIP_BAD
 UNKNOWN := $(strip $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $(v))),$(filter-out $(VARIABLES),$(v)))))
 ifneq ($(UNKNOWN),)
 $(error $(UNKNOWN): no such variable; there are $(VARIABLES))
@@ -39,7 +39,6 @@ help: ## this list
 	@echo '  PRETRAINED    open_clip tag or weight file for MODEL [what comes with it]'
 	@echo '  JOBS          worker processes [one per core]'
 	@echo '  SCHEDULER     address of a running Dask scheduler [this machine]'
-	@echo '  DEVICES       auto, cpu or a count [auto]'
 	@echo '  SKIP_BAD      1: go on without unreadable scans, and list them [0]'
 	@echo
 	@echo 'The default writes results/, anything else runs/results/.'

@@ -29,8 +29,9 @@ PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
 class Tower(nn.Module):
     """Convolutional image tower of stride 16: (N,3,64,64) -> (N,num_classes).
 
-    Four stride-2 blocks with GroupNorm (no statistic depends on the batch, so one process equals many), then a linear
-    head on the flattened 4x4 map, which keeps *where* on the face something moved. ``features`` ends with the last map
+    Four stride-2 blocks, then a linear head on the flattened 4x4 map, which keeps *where* on the face something moved.
+    Nothing is normalised, so that one process equals many: the foundation trains with batch normalisation between
+    convolution and activation and ships it folded into the convolutions. ``features`` ends with the last map
     (N,width,4,4), the layer a class activation map is drawn from.
     """
 
@@ -38,13 +39,7 @@ class Tower(nn.Module):
         super().__init__()
         blocks, channels = [], 3
         for width in widths:
-            blocks.append(
-                nn.Sequential(
-                    nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False),
-                    nn.GroupNorm(width // 16, width),
-                    nn.GELU(),
-                )
-            )
+            blocks.append(nn.Sequential(nn.Conv2d(channels, width, 3, stride=2, padding=1), nn.GELU()))
             channels = width
         self.features = nn.Sequential(*blocks)
         self.num_features = channels * (size // 2 ** len(widths)) ** 2

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
 RUNS = ROOT / "runs"
 
-VARIABLES = ("DATA", "PROFILE", "MODEL", "PRETRAINED", "JOBS", "SCHEDULER", "DEVICES", "SKIP_BAD")
+VARIABLES = ("DATA", "PROFILE", "MODEL", "PRETRAINED", "JOBS", "SCHEDULER", "SKIP_BAD")
 PROFILES = ("smoke", "quick", "full")
 MODEL = "mvlm-tiny"
 
@@ -30,7 +30,6 @@ class Settings:
         pretrained: open_clip tag or weight file for `model`; None means the weights shipped with it.
         jobs: worker processes, at least 1.
         scheduler: address of a running Dask scheduler; None means processes of this machine.
-        devices: "auto", "cpu" or a count of accelerators; None means "auto".
         skip_bad: go on without unreadable scans instead of stopping before any work.
     """
 
@@ -40,12 +39,11 @@ class Settings:
     pretrained: str | None = None
     jobs: int = 1
     scheduler: str | None = None
-    devices: str | None = None
     skip_bad: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read DATA, PROFILE, MODEL, PRETRAINED, JOBS, SCHEDULER, DEVICES and SKIP_BAD; an empty value is no value.
+        """Read DATA, PROFILE, MODEL, PRETRAINED, JOBS, SCHEDULER and SKIP_BAD; an empty value is no value.
 
         Raises:
             ValueError: a value is wrong; the message names the nearest right one.
@@ -59,7 +57,6 @@ class Settings:
             pretrained=value["PRETRAINED"] or None,
             jobs=_count("JOBS", value["JOBS"]) if value["JOBS"] else _usable_cores(),
             scheduler=value["SCHEDULER"] or None,
-            devices=_devices(value["DEVICES"]),
             skip_bad=_one_of("SKIP_BAD", value["SKIP_BAD"] or "0", ("0", "1")) == "1",
         )
 
@@ -120,13 +117,6 @@ def _count(name: str, value: str) -> int:
     if not value.isdecimal() or int(value) < 1:
         raise ValueError(f"{name}={value}: expected a whole number of 1 or more, such as {name}={_usable_cores()}")
     return int(value)
-
-
-def _devices(value: str) -> str | None:
-    if not value or value in ("auto", "cpu") or (value.isdecimal() and int(value) >= 1):
-        return value or None
-    nearest = "cpu" if value == "0" else difflib.get_close_matches(value.lower(), ("auto", "cpu"), n=1, cutoff=0.0)[0]
-    raise ValueError(f"DEVICES={value}: expected auto, cpu or a count of 1 or more; did you mean DEVICES={nearest}?")
 
 
 def _usable_cores() -> int:

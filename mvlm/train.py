@@ -96,6 +96,7 @@ class Adaptation(pl.LightningModule):
         self.adapter = Adapter(views.shape[-1], temperature)
         self.views, self.labels, self.use, self.steps = views, labels, set(use), steps
         self.consensus = consensus(labels)
+        self.reads_text = bool(self.use & {"contrastive", "multiview"})
         order = prompt_class.argsort(stable=True)
         self.text = text[order]  # prompts of one class stand together, from `first` on
         self.count = torch.bincount(prompt_class)
@@ -120,7 +121,8 @@ class Adaptation(pl.LightningModule):
                 use=("contrastive",),
             ).total
         if rest := self.use - {"contrastive"}:  # equations (4)-(8) on samples
-            text = self.prompts(of_samples, draws)
+            # Pairs of views need no text; classes that no prompt names (instances) have none.
+            text = self.prompts(of_samples, draws) if self.reads_text else views[:, 0].detach()
             total = total + losses.objective(views, text, temperature=temperature, labels=of_samples, use=rest).total
         return total
 
@@ -153,7 +155,7 @@ def fit(
     Args:
         views: (A, N, V, D) frozen embeddings of A augmented copies; each sample of a batch shows one of them.
         text: (P, D) prompt embeddings.
-        prompt_class: (P,) class of each prompt; every class that occurs in `labels` has one.
+        prompt_class: (P,) class of each prompt; every class in `labels` has one, unless only pairs are in use.
         labels: (N, V) class of each view; equal along V where the sample was labelled as a whole.
         use: parts of `mvlm.losses.objective`.
         temperature: of the frozen model, where training starts.
@@ -163,7 +165,7 @@ def fit(
     Raises:
         ValueError: arrays that do not fit each other, or a class without a prompt.
     """
-    _check(views, text, prompt_class, labels)
+    _check(views, text, prompt_class, labels, named=set(use) != {"pairs"})
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # another count of threads gives other sums, and so other weights
     try:
@@ -204,7 +206,9 @@ def _batches(samples: int, copies: int, steps: int, seed: int) -> Iterator[tuple
         yield rows, torch.randint(copies, (size,), generator=generator), torch.rand(size, generator=generator)
 
 
-def _check(views: np.ndarray, text: np.ndarray, prompt_class: np.ndarray, labels: np.ndarray) -> None:
+def _check(
+    views: np.ndarray, text: np.ndarray, prompt_class: np.ndarray, labels: np.ndarray, *, named: bool
+) -> None:
     if views.ndim != 4 or text.ndim != 2 or views.shape[-1] != text.shape[-1]:
         raise ValueError(f"expected views (A, N, V, D) and text (P, D), got {views.shape} and {text.shape}")
     if labels.shape != views.shape[1:3] or prompt_class.shape != text.shape[:1]:
@@ -212,7 +216,7 @@ def _check(views: np.ndarray, text: np.ndarray, prompt_class: np.ndarray, labels
             f"expected labels {views.shape[1:3]} and prompt_class {text.shape[:1]}, "
             f"got {labels.shape} and {prompt_class.shape}"
         )
-    if silent := sorted(set(np.unique(labels).tolist()) - set(np.unique(prompt_class).tolist())):
+    if named and (silent := sorted(set(np.unique(labels).tolist()) - set(np.unique(prompt_class).tolist()))):
         raise ValueError(f"labels {silent} have no prompt")
 
 

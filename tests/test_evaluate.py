@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mvlm import evaluate
+from mvlm.pseudo_labels import cluster
 
 CLASSES = 4
 
@@ -97,13 +98,17 @@ def test_naming_counts_clusters_named_as_by_labels():
         evaluate.naming(np.array([0, 1]), assignment, labels)
 
 
+def quality(train_x, train_y, test_x, test_y):
+    found = evaluate.cluster_quality(cluster(train_x, CLASSES, seed=0), train_y, test_x, test_y)
+    return (found.predicted == test_y).mean(), found.nmi, found.ari
+
+
 def test_cluster_quality_of_separate_and_of_shuffled_classes():
     train_x, train_y, _, test_x, test_y = draw(noise=0.05, width=32)
-    assert evaluate.kmeans_quality(train_x, train_y, test_x, test_y, seed=0) == (1.0, 1.0, 1.0)
+    assert quality(train_x, train_y, test_x, test_y) == (1.0, 1.0, 1.0)
     rng = np.random.default_rng(3)
     shuffled = [
-        evaluate.kmeans_quality(train_x, rng.permutation(train_y), test_x, rng.permutation(test_y), seed=0)
-        for _ in range(60)
+        quality(train_x, rng.permutation(train_y), test_x, rng.permutation(test_y)) for _ in range(60)
     ]
     accuracy, nmi, ari = np.mean(shuffled, 0)
     # Named on the training samples, nonsense scores chance; named on these 40 test samples it would score about 0.36.
@@ -115,7 +120,7 @@ def test_quality_names_clusters_by_training_labels():
     """Swapping two classes in the test labels alone must cost accuracy, but not NMI and ARI."""
     train_x, train_y, _, test_x, test_y = draw(noise=0.05, width=32)
     swapped = np.array([1, 0, 2, 3])[test_y]
-    assert evaluate.kmeans_quality(train_x, train_y, test_x, swapped, seed=0) == (0.5, 1.0, 1.0)
+    assert quality(train_x, train_y, test_x, swapped) == (0.5, 1.0, 1.0)
 
 
 X, Y, S, _, _ = draw()
@@ -131,7 +136,7 @@ X, Y, S, _, _ = draw()
         (lambda: evaluate.knn(X, Y.astype(str), X), "train_y .*<U"),
         (lambda: evaluate.linear_probe(X, Y, S[:3], X), r"train_subjects .*\(120,\), got \(3,\)"),
         (lambda: evaluate.linear_probe(X, Y, S * 0, X), "3 training subjects or more, got 1"),
-        (lambda: evaluate.kmeans_quality(X, Y, X, Y[:2], seed=0), "test_y"),
+        (lambda: evaluate.cluster_quality(cluster(X, CLASSES, seed=0), Y, X, Y[:2]), "test_y"),
         (lambda: evaluate.hungarian_names(Y, Y[:2]), r"\(120,\) and \(2,\)"),
     ],
 )

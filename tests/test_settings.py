@@ -10,13 +10,13 @@ from mvlm.settings import RESULTS, ROOT, RUNS, Settings
 def test_nothing_set_is_the_default_on_twins():
     settings = Settings.from_environment({})
     assert (settings.data, settings.profile, settings.model, settings.pretrained) == (None, "quick", "mvlm-tiny", None)
-    assert settings.jobs >= 1 and settings.scheduler is None and settings.devices is None and not settings.skip_bad
+    assert settings.jobs >= 1 and settings.scheduler is None and not settings.skip_bad
     assert settings.data_kind() == "twin"
     assert settings.results_folder("twin") == RESULTS == ROOT / "results"
 
 
 def test_an_empty_value_is_no_value():
-    names = ("DATA", "PROFILE", "MODEL", "PRETRAINED", "JOBS", "SCHEDULER", "DEVICES", "SKIP_BAD")
+    names = ("DATA", "PROFILE", "MODEL", "PRETRAINED", "JOBS", "SCHEDULER", "SKIP_BAD")
     assert Settings.from_environment(dict.fromkeys(names, "")) == Settings.from_environment({})
 
 
@@ -29,7 +29,6 @@ def test_every_variable_is_read(tmp_path: Path):
             "PRETRAINED": "openai",
             "JOBS": "3",
             "SCHEDULER": "tcp://node:8786",
-            "DEVICES": "2",
             "SKIP_BAD": "1",
         }
     )
@@ -47,8 +46,6 @@ def test_every_variable_is_read(tmp_path: Path):
         ("MODEL", "mvlm_tiny", "MODEL=mvlm-tiny"),
         ("JOBS", "many", "JOBS="),
         ("JOBS", "0", "1 or more"),
-        ("DEVICES", "0", "DEVICES=cpu"),
-        ("DEVICES", "CPU", "DEVICES=cpu"),
         ("SKIP_BAD", "yes", "SKIP_BAD="),
     ],
 )

@@ -248,7 +248,7 @@ def _unit_fields(x, y, lower, jitter):
     return fields
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def template(variant):
     """The `Template` of the average head (None), or of a variant: another sculptor's face with other muscles."""
     x, y, lower, triangles, copies = _grid()

@@ -37,7 +37,7 @@ class Adapted(NamedTuple):
     """What a method made of training samples."""
 
     adapter: Adapter | None  # None where nothing is trained
-    labels: list[np.ndarray]  # of each round, (N, V) the class every view was trained as
+    labels: list[np.ndarray]  # of each round, (N, V) the emotion every view was trained as; none of instances
     sizes: list[list[int]]  # of each round, how many views had each class; of samples where these were clustered
 
 
@@ -58,14 +58,20 @@ def adapt(
         raise ValueError(f"{method.name}: true labels are for supervision oracle, this is {method.supervision}")
     adapter, history, sizes = None, [], []
     for _ in range(method.rounds):
-        if labels is None:
-            current = views[0] if adapter is None else adapter.apply(views[0])
+        current = views[0] if adapter is None else adapter.apply(views[0])
+        if method.supervision == "cluster":
             classes = pseudo_labels(current, prompts, pooled=not method.aggregate, seed=seed)
         else:
-            classes = np.repeat(labels[:, None], views.shape[2], axis=1)
-        history.append(classes)
-        counted = classes[:, 0] if method.aggregate else classes.ravel()
-        sizes.append(np.bincount(counted, minlength=prompts.classes.max() + 1).tolist())
+            found = {
+                "oracle": lambda: labels,
+                "zero-shot": lambda rows=current: evaluate.zero_shot(aggregate(rows), prompts.prototypes()),
+                "instance": lambda: np.arange(views.shape[1]),
+            }[method.supervision]()
+            classes = np.repeat(found[:, None], views.shape[2], axis=1)
+        if method.supervision != "instance":  # an instance is no emotion, right or wrong
+            history.append(classes)
+            counted = classes[:, 0] if method.aggregate else classes.ravel()
+            sizes.append(np.bincount(counted, minlength=prompts.classes.max() + 1).tolist())
         adapter = fit(
             views,
             prompts.text,
@@ -134,17 +140,15 @@ def score(
     seed: int,
 ) -> Scores:
     """Every protocol on unit rows (N, D) and (M, D) of `represent`; whatever is fitted is fitted on the N."""
-    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-
     clusters, names = named_clusters(train_x, prompts, seed=seed)
-    own = (test_x @ clusters.centres.T).argmax(1)
+    quality = evaluate.cluster_quality(clusters, train_y, test_x, test_y)
     return Scores(
         zero_shot=predict(method, test_x, prompts),
         knn=evaluate.knn(train_x, train_y, test_x, k=min(NEIGHBOURS, len(train_x))),
         probe=evaluate.linear_probe(train_x, train_y, train_subjects, test_x),
-        cluster=evaluate.hungarian_names(clusters.assignment, train_y)[own],
-        ari=float(adjusted_rand_score(test_y, own)),
-        nmi=float(normalized_mutual_info_score(test_y, own)),
+        cluster=quality.predicted,
+        ari=quality.ari,
+        nmi=quality.nmi,
         naming=evaluate.naming(names, clusters.assignment, train_y),
     )
 

@@ -4,6 +4,9 @@ Supervision says where a training sample's class comes from, and stands in every
 
 - "none": nothing is trained; prompts are matched with the frozen model.
 - "cluster": from clusters of the training subjects' embeddings, named by prompts. No true label is read.
+- "zero-shot": the prompt that the frozen model matches best. No true label is read.
+- "instance": every sample is its own class. No prompt names an instance, so only the pairs of views are left to learn
+  from: equations (5)-(8) with every other sample as a negative. No true label is read.
 - "oracle": from the true labels. An upper bound, not unsupervised.
 
 Every row predicts in the same way: the nearest prompt prototype to the normalised mean of a sample's views, plainly, as
@@ -23,7 +26,7 @@ class Method:
 
     Attributes:
         name, title: for records and for tables.
-        supervision: "none", "cluster" or "oracle".
+        supervision: "none", "cluster", "zero-shot", "instance" or "oracle".
         use: parts of `mvlm.losses.objective` it trains with; empty: it trains nothing.
         rounds: how often samples are clustered and a fresh adapter is fitted to the clusters' names.
         aggregate: cluster the aggregated views, so that all views of a sample share a class. Otherwise each view is
@@ -60,6 +63,15 @@ METHODS: dict[str, Method] = {
             rounds=3,
             aggregate=True,
         ),
+        Method(
+            "zero-shot-labels",
+            "Full, zero-shot labels",
+            "zero-shot",
+            ("contrastive", "pairs", "multiview"),
+            rounds=1,
+            aggregate=True,
+        ),
+        Method("instance", "Pairs alone, every sample its own class", "instance", ("pairs",), rounds=1, aggregate=True),
         Method(
             "oracle",
             "Full, true labels",

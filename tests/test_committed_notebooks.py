@@ -1,0 +1,61 @@
+"""Every committed notebook runs at PROFILE=smoke through the runner, and keeps what it promises."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mvlm.faces.twins import Twin, export
+from mvlm.settings import VARIABLES
+from mvlm.study.methods import METHODS
+from mvlm.study.notebooks import NOTEBOOKS, run_notebook
+
+
+@pytest.fixture
+def smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Runs a notebook at smoke size into a folder of its own; returns its outcome and that folder."""
+
+    def run(name: str, parameters: dict | None = None, **settings: str):
+        for variable in VARIABLES:
+            monkeypatch.delenv(variable, raising=False)
+        for variable, value in {"PROFILE": "smoke", **settings}.items():
+            monkeypatch.setenv(variable, value)
+        results = tmp_path / "results"
+        return run_notebook(name, parameters, results=results, runs=tmp_path / "runs"), results
+
+    return run
+
+
+def test_no_notebook_is_left_out():
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {"01-faces-and-views", "10-table1", "14-transfer"}
+
+
+def test_faces_and_views(smoke):
+    outcome, results = smoke("01-faces-and-views", {"SIZE": 32})
+    assert outcome.ran and {path.suffix for path in outcome.outputs} == {".png", ".pdf", ".csv", ".json"}
+    scans = pd.read_csv(results / "figures/faces-expressions.csv")
+    assert len(scans) == 21 and scans["emotion"].nunique() == 7
+    about = json.loads((results / "figures/faces-expressions.json").read_text())
+    assert about["data_kind"] == "twin" and about["twin_version"] >= 1
+
+
+def test_table1(smoke):
+    outcome, results = smoke("10-table1")
+    table = pd.read_csv(results / "tables/table1.csv", keep_default_na=False, na_values=[""])
+    ours, paper = table[table["source"] == "measured"], table[table["source"] == "transcribed"]
+    assert set(ours["method"]) == set(METHODS) and set(ours["profile"]) == {"smoke"}
+    assert set(ours["data_kind"]) == {"twin"} and len(paper) == 17
+    assert ours["paper"].isna().all() and paper["mean"].isna().all()  # measured and transcribed share no column
+    about = json.loads((results / "tables/table1.json").read_text())
+    assert about["data_kind"] == "twin" and about["content_key"] and set(about["supervision"]) == set(METHODS)
+    assert outcome.page.is_file()
+
+
+def test_transfer(smoke, tmp_path: Path):
+    export(Twin("BU-3DFE"), tmp_path / "data", subjects=6)
+    outcome, results = smoke("14-transfer", DATA=str(tmp_path / "data"))
+    table = pd.read_csv(results / "tables/transfer.csv")
+    assert outcome.ran and set(table["subjects"]) == {3} and set(table["data_kind"]) == {"supplied"}
+    assert {"zero-shot", "adapted, inductive", "adapted, transductive"} <= set(table["protocol"])
+    assert ((table["low"] <= table["mean"] + 1e-9) & (table["mean"] <= table["high"] + 1e-9)).all()
