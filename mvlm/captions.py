@@ -4,6 +4,8 @@ A caption names some of the visible facial actions, in the words of the FACS man
 or describes the face by an everyday word for an emotion, or both. As on the web, the word is sometimes wrong.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mvlm.prompts import EMOTIONS
@@ -96,3 +98,13 @@ def caption(
     if "smiling" in phrases:
         described, phrases = f"{described} smiling", [phrase for phrase in phrases if phrase != "smiling"]
     return f"{described} with {_joined(phrases)}" if phrases else described
+
+
+def words_of(texts: Sequence[str]) -> np.ndarray:
+    """(N, W) float32: which of the W words of all texts each of the N has."""
+    split = [set(text.replace(",", " ").replace("-", " ").split()) for text in texts]
+    places = {word: place for place, word in enumerate(sorted(set().union(*split)))}
+    has = np.zeros((len(texts), len(places)), np.float32)
+    for row, words in enumerate(split):
+        has[row, [places[word] for word in words]] = 1
+    return has

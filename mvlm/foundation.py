@@ -24,10 +24,9 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mvlm import losses, prompts
-from mvlm.captions import PHRASES, VISIBLE, caption
+from mvlm.captions import PHRASES, VISIBLE, caption, words_of
 from mvlm.faces import expressions, sensors, twins, views
 from mvlm.faces import head as heads
 from mvlm.model import RANDOM, TINY, WEIGHTS, MultiviewVLM, load_model
@@ -235,28 +234,6 @@ def _deterministic(threads: int):
         torch.use_deterministic_algorithms(before[1])
 
 
-def normalised(features: nn.Sequential) -> None:
-    """Puts a batch normalisation between convolution and activation of every block, in place."""
-    for place, (convolution, activation) in enumerate(features):
-        features[place] = nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels), activation)
-
-
-def folded(features: nn.Sequential) -> None:
-    """Folds what `normalised` put in into the convolutions, in place: the same function, without normalisation."""
-    for place, (convolution, norm, activation) in enumerate(features):
-        features[place] = nn.Sequential(fuse_conv_bn_eval(convolution.eval(), norm.eval()), activation)
-
-
-def words_of(texts: Sequence[str]) -> torch.Tensor:
-    """(N,W) float: which of the W words of all texts each text has."""
-    split = [set(text.replace(",", " ").replace("-", " ").split()) for text in texts]
-    known = {word: place for place, word in enumerate(sorted(set().union(*split)))}
-    has = torch.zeros(len(texts), len(known))
-    for row, words in enumerate(split):
-        has[row, [known[word] for word in words]] = 1
-    return has
-
-
 def train(images: np.ndarray, texts: list[str], recipe: Recipe) -> tuple[MultiviewVLM, list[float]]:
     """Trains both towers from seeded random weights on pictures and captions.
 
@@ -275,11 +252,11 @@ def train(images: np.ndarray, texts: list[str], recipe: Recipe) -> tuple[Multivi
 
     rng = np.random.default_rng([recipe.seed, 1 << 41])
     model = load_model(pretrained=RANDOM).requires_grad_(True).train()
-    features, has = model.clip.visual.trunk.features, words_of(texts)
+    tower, has = model.clip.visual.trunk, torch.from_numpy(words_of(texts))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        readout = nn.Linear(model.clip.visual.trunk.head.out_features, has.shape[1])
-    normalised(features)
+        readout = nn.Linear(tower.head.out_features, has.shape[1])
+    tower.normalise()
     model.clip.visual.to(memory_format=torch.channels_last)  # a third faster on a CPU
     distinct, groups = np.unique(texts, return_inverse=True)
     tokens = model.tokenizer(distinct.tolist())
@@ -312,7 +289,7 @@ def train(images: np.ndarray, texts: list[str], recipe: Recipe) -> tuple[Multivi
                 bar.update()
                 bar.set_postfix(loss=f"{epoch[-1]:.3f}", refresh=False)
             means.append(float(np.mean(epoch)))
-    folded(features)
+    tower.fold()
     model.clip.visual.to(memory_format=torch.contiguous_format)
     return model.requires_grad_(False).eval(), means
 

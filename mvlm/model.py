@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mvlm import prompts
 
@@ -47,6 +48,16 @@ class Tower(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(images).flatten(1))
+
+    def normalise(self) -> None:
+        """Puts a batch normalisation between convolution and activation of every block, for pretraining."""
+        for place, (convolution, activation) in enumerate(self.features):
+            self.features[place] = nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels), activation)
+
+    def fold(self) -> None:
+        """Folds what `normalise` put in, with its running statistics, into the convolutions."""
+        for place, (convolution, norm, activation) in enumerate(self.features):
+            self.features[place] = nn.Sequential(fuse_conv_bn_eval(convolution.eval(), norm.eval()), activation)
 
 
 def mvlm_tower(pretrained: bool = False, *, num_classes: int, **_timm) -> Tower:

@@ -175,3 +175,9 @@ def test_shipped_weights_belong_to_this_head_and_fit_in_the_repository():
     assert WEIGHTS.stat().st_size < 10e6
     known = model.clip.token_embedding.weight.abs().sum(dim=1) > 0
     assert all(known[token] for word in prompts.vocabulary() for token in model.tokenizer.encode(word))
+
+
+def test_words_of_captions():
+    has = captions.words_of(["a smiling face", "close-up of a face, sad"])
+    assert has.shape == (2, 7) and has.sum(1).tolist() == [3, 6]
+    assert (has.sum(0) == 2).sum() == 2  # "a" and "face"

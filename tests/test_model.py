@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from mvlm import model as module
-from mvlm.model import load_model
+from mvlm.model import Tower, load_model
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +170,15 @@ def test_missing_shipped_weights_name_the_command(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "WEIGHTS", tmp_path / "mvlm-tiny.safetensors")
     with pytest.raises(FileNotFoundError, match="make foundation"):
         load_model()
+
+
+def test_folding_keeps_the_function_and_leaves_no_normalisation():
+    torch.manual_seed(0)
+    tower, images = Tower(8), torch.rand(6, 3, 64, 64)
+    tower.normalise()
+    for _ in range(20):  # running statistics of its own
+        tower.train()(images * torch.rand(()) + torch.rand(()))
+    expected = tower.eval()(images)
+    tower.fold()
+    torch.testing.assert_close(tower(images), expected, atol=1e-5, rtol=1e-4)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in tower.modules())

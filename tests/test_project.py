@@ -19,7 +19,7 @@ ROOMS = """
     settings sources workers faces samples prompts captions model distributed losses foundation gradients pseudo_labels
     train evaluate statistics explain study
 """.split()
-STUDY = "benchmarks methods embeddings adaptation runs transfer notebooks sheets report".split()
+STUDY = "benchmarks methods embeddings adaptation runs transfer notebooks sheets report comparisons".split()
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:

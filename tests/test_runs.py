@@ -131,7 +131,8 @@ def test_a_frame_of_one_row_per_method_and_fold(corpora):
             assert len(row["pseudo_labels"]) == len(row["cluster_sizes"]) == rounds
             assert len(row["change"]) == max(rounds - 1, 0)
             views_clustered = 48 if METHODS[name].aggregate else 144
-            assert all(sum(sizes) == views_clustered for sizes in row["cluster_sizes"])
+            for sizes in row["cluster_sizes"]:
+                assert sum(sizes) == views_clustered or (METHODS[name].agreed and 0 < sum(sizes) < views_clustered)
     assert frame[frame["method"] == "oracle"]["pseudo_labels"].tolist() == [[1.0], [1.0]]
     assert frame["weights"].notna().tolist() == [METHODS[name].trains for name in frame["method"]]
     probe = [np.mean(np.array(row["probe"]) == row["emotions"]) for row in frame.to_dict("records")]

@@ -33,7 +33,7 @@ def test_every_variable_is_read(tmp_path: Path):
         }
     )
     assert settings == Settings(
-        tmp_path.resolve(), "full", "ViT-B-32-quickgelu", "openai", 3, "tcp://node:8786", "2", True
+        tmp_path.resolve(), "full", "ViT-B-32-quickgelu", "openai", 3, "tcp://node:8786", True
     )
 
 

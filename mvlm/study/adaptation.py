@@ -18,6 +18,7 @@ from mvlm.study.methods import Method
 from mvlm.train import Adapter, fit
 
 NEIGHBOURS = 20
+UNUSED = -1  # class of a sample that a round leaves out
 
 
 class Prompts(NamedTuple):
@@ -37,7 +38,7 @@ class Adapted(NamedTuple):
     """What a method made of training samples."""
 
     adapter: Adapter | None  # None where nothing is trained
-    labels: list[np.ndarray]  # of each round, (N, V) the emotion every view was trained as; none of instances
+    labels: list[np.ndarray]  # of each round, (N, V) the emotion each view was trained as, or UNUSED; none of instances
     sizes: list[list[int]]  # of each round, how many views had each class; of samples where these were clustered
 
 
@@ -59,24 +60,22 @@ def adapt(
     adapter, history, sizes = None, [], []
     for _ in range(method.rounds):
         current = views[0] if adapter is None else adapter.apply(views[0])
+        matched = evaluate.zero_shot(aggregate(current), prompts.prototypes())
         if method.supervision == "cluster":
             classes = pseudo_labels(current, prompts, pooled=not method.aggregate, seed=seed)
         else:
-            found = {
-                "oracle": lambda: labels,
-                "zero-shot": lambda rows=current: evaluate.zero_shot(aggregate(rows), prompts.prototypes()),
-                "instance": lambda: np.arange(views.shape[1]),
-            }[method.supervision]()
-            classes = np.repeat(found[:, None], views.shape[2], axis=1)
+            of = {"oracle": labels, "zero-shot": matched, "instance": np.arange(len(matched))}[method.supervision]
+            classes = np.repeat(of[:, None], views.shape[2], axis=1)
+        kept = classes[:, 0] == matched if method.agreed else np.ones(len(classes), bool)
         if method.supervision != "instance":  # an instance is no emotion, right or wrong
-            history.append(classes)
-            counted = classes[:, 0] if method.aggregate else classes.ravel()
+            history.append(np.where(kept[:, None], classes, UNUSED))
+            counted = classes[kept, 0] if method.aggregate else classes.ravel()
             sizes.append(np.bincount(counted, minlength=prompts.classes.max() + 1).tolist())
         adapter = fit(
-            views,
+            views[:, kept],
             prompts.text,
             prompts.classes,
-            classes,
+            classes[kept],
             use=method.use,
             temperature=prompts.temperature,
             seed=seed,
@@ -194,7 +193,7 @@ def record(
         "nmi": scores.nmi,
         "naming": scores.naming,
         "change": [float((new != old).mean()) for old, new in pairwise(rounds)],
-        "pseudo_labels": [float((labels == train_y[:, None]).mean()) for labels in rounds],
+        "pseudo_labels": [float((labels == train_y[:, None])[labels != UNUSED].mean()) for labels in rounds],
         "cluster_sizes": adapted.sizes,
         "weights": None if adapted.adapter is None else adapted.adapter.digest(),
     }

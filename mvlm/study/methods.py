@@ -32,6 +32,7 @@ class Method:
         aggregate: cluster the aggregated views, so that all views of a sample share a class. Otherwise each view is
             clustered on its own among the views of all samples and has the class of its cluster; where one class for
             the sample is needed (negatives of equation 7), its views vote, ties going to the front view.
+        agreed: train only on samples whose cluster has the name that the prompts give the sample itself.
         centred: match prompts after removing the means of training subjects and of prototypes.
     """
 
@@ -41,6 +42,7 @@ class Method:
     use: tuple[str, ...] = ()
     rounds: int = 0
     aggregate: bool = False
+    agreed: bool = False
     centred: bool = False
 
     @property
@@ -62,6 +64,15 @@ METHODS: dict[str, Method] = {
             ("contrastive", "pairs", "multiview"),
             rounds=3,
             aggregate=True,
+        ),
+        Method(
+            "agreed",
+            "Full, only where cluster and prompts agree",
+            "cluster",
+            ("contrastive", "pairs", "multiview"),
+            rounds=3,
+            aggregate=True,
+            agreed=True,
         ),
         Method(
             "zero-shot-labels",

@@ -45,6 +45,23 @@ COLUMNS = {
     "profile": "smoke, quick or full",
 }
 
+# Columns of the transfer table's CSV, with their units.
+TRANSFER_COLUMNS = {
+    "benchmark": "subset of BU-3DFE",
+    "model": "weights",
+    "protocol": "how accuracy is measured",
+    "supervision": "labels that the row used",
+    "adapted_on": "scans that the row adapted to or was fitted on",
+    "data_kind": "sample or supplied",
+    "half": "parity of the subjects' numbers",
+    "mean": "percent",
+    "low": "percent, lower end of the 95 % interval by bootstrap over subjects",
+    "high": "percent, upper end of the 95 % interval by bootstrap over subjects",
+    "chance": "percent, a guess among the classes",
+    "n": "samples",
+    "subjects": "subjects",
+}
+
 # Column of the records with predictions -> protocol, in the order of the tables; then qualities of a fold's clusters.
 PREDICTIONS = {"zero_shot": "zero-shot", "knn": "knn", "probe": "probe", "cluster": "cluster-accuracy"}
 QUALITIES = ("nmi", "ari", "naming")
@@ -222,6 +239,33 @@ def _spread(row: Mapping[str, Any]) -> str:
     return f"{row['mean']:.1f}" + ("" if math.isnan(std) else f" ± {std:.1f}")  # one fold has no spread
 
 
+def transfer_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `mvlm.study.transfer.transfer` in percent, with `TRANSFER_COLUMNS`."""
+    percent = {name: 100 * rows[name] for name in ("mean", "low", "high", "chance")}
+    return rows.assign(**percent)[list(TRANSFER_COLUMNS)]
+
+
+def render_transfer(frame: pd.DataFrame) -> list[Part]:
+    """Render the transfer table from its CSV: models and protocols down, benchmarks across."""
+    import pandas as pd
+
+    cells = []
+    for keys, group in frame.groupby(["model", "protocol", "supervision"], sort=False):
+        row = dict(zip(("Model", "Protocol", "Supervision"), keys, strict=True))
+        found = {r["benchmark"]: f"{r['mean']:.1f} [{r['low']:.1f}, {r['high']:.1f}]" for r in group.to_dict("records")}
+        cells.append(row | {benchmark: found.get(benchmark, "–") for benchmark in frame["benchmark"].unique()})
+    first = frame.iloc[0]
+    sizes = "; ".join(
+        f"{row['benchmark']} {row['n']} scans of {row['subjects']} subjects"
+        for row in frame.drop_duplicates("benchmark").to_dict("records")
+    )
+    note = (
+        f"Accuracy in percent [95 % interval, bootstrap over subjects] on the {first['half']} half of the subjects, "
+        f"data kind {first['data_kind']}. Chance {first['chance']:.1f}. {sizes}."
+    )
+    return [Part("Transfer to faces of another origin", pd.DataFrame(cells), note)]
+
+
 def write_table(
     stage: str | Path | None,
     item: str,
@@ -246,7 +290,7 @@ def write_table(
 
     folder = _folder(stage, "tables")
     _write_csv(folder / f"{item}.csv", item, frame, sidecar)
-    exact = {"float_precision": "round_trip", "keep_default_na": False, "na_values": [""]}  # "None" is a text
+    exact = {"keep_default_na": False, "na_values": [""]}  # "None" is a text
     read = pd.read_csv(folder / f"{item}.csv", dtype=_whole(frame), **exact)
     parts = render(read)
     _write(folder / f"{item}.md", "\n".join(_markdown(part) for part in parts))
