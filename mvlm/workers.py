@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SAID_FROM = 60.0  # seconds of work from which its cost is said
+PARENT_LOOK = 2.0  # seconds between a worker's looks for its parent
 LIBRARIES = ("open3d", "torch", "open_clip", "pytorch_lightning", "sklearn.linear_model")
 
 
@@ -81,8 +84,16 @@ def _start() -> None:
     The pool takes a worker that grows by 300 MB after its first task for a leaking one and starts another: the first
     import of torch would be that. And an estimate should not count imports.
     """
+    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
     for library in LIBRARIES:
         import_module(library)
+
+
+def _follow(parent: int) -> None:
+    """Ends this worker soon after its parent was killed; nobody else would, and each holds more than a gigabyte."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_LOOK)
+    os._exit(1)
 
 
 def _timed(function: Callable[[Item], Result], item: Item) -> tuple[Result, float]:
