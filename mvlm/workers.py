@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -42,6 +43,9 @@ def each(
     """
     import joblib
     from tqdm import tqdm
+
+    # After an error in a task, which is said in words, the pool would add this of its own.
+    warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed", category=UserWarning)
 
     def run(chosen: Iterable[Item]) -> Iterator[tuple[Result, float]]:
         pool = joblib.Parallel(n_jobs=jobs, return_as="generator", initializer=_start)
