@@ -1,9 +1,9 @@
 """Emotions as action units: which units people show, how strongly, and how people differ.
 
-The units of the six basic emotions are those of Du, Tao & Martinez (2014), "Compound facial expressions of emotion", PNAS
-111(15), Table 1. It gives the share of people for the units that fewer than 70 % show, which is used as it is; of the
-prototypical units it says only that more than 70 % show them, and their shares of 0.8 to 0.98 here are this project's own.
-Nothing here was fitted to what any method recognises.
+The units of the six basic emotions are those of Du, Tao & Martinez (2014), "Compound facial expressions of emotion",
+PNAS 111(15), Table 1. It gives the share of people for the units that fewer than 70 % show, which is used as it is;
+of the prototypical units it says only that more than 70 % show them, and their shares of 0.8 to 0.98 here are this
+project's own. Nothing here was fitted to what any method recognises.
 """
 
 import numpy as np
