@@ -6,7 +6,8 @@ from importlib import import_module
 
 _HOMES = {
     "Mesh": "mesh", "read_mesh": "formats", "write_mesh": "formats", "project": "views",
-    "EMOTIONS": "corpora", "Corpus": "corpora", "Scan": "corpora", "open_corpus": "corpora", "Twin": "twins",
+    "EMOTIONS": "corpora", "Corpus": "corpora", "Scan": "corpora", "Sequence": "corpora", "Frame": "corpora",
+    "open_corpus": "corpora", "Twin": "twins",
 }  # fmt: skip
 __all__ = list(_HOMES)
 

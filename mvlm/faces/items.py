@@ -1,0 +1,77 @@
+"""What an index lists: scans of static corpora, sequences of moving ones and their frames; words for what they show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "embarrassment", "pain")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One mesh of a static corpus.
+
+    name     "F0001_AN01WH", "bs000_E_ANGER_0"
+    subject  "F0001", "bs000": the F or M belongs to the key
+    emotion  one of EMOTIONS, "neutral", or None (action units, head poses, occlusions)
+    level    intensity 1 (weakest) .. 4, 0 for neutral (BU-3DFE); None where the corpus has none
+    path     the mesh file; None for a twin's
+    code     what the file's name says: "AN", "E_ANGER", "LFAU_9"
+    """
+
+    name: str
+    subject: str
+    emotion: str | None
+    level: int | None
+    path: Path | None
+    code: str
+
+    @property
+    def take(self) -> int:
+        """Repetition of the same code by the same subject, from 0; the last part of a Bosphorus name."""
+        last = self.name.rpartition("_")[2]
+        return int(last) if last.isdecimal() else 0
+
+
+class Frame(NamedTuple):
+    """One mesh of a sequence.
+
+    number     as the file's name says; sequences start at 0, at 1 or in between, and may have gaps
+    path       the mesh file; None for a twin's
+    landmarks  the landmark file, which may lie in a tree of its own; None without one
+    texture    the picture that the corpus' rule of names gives the frame; None leaves it to what the mesh file names
+    """
+
+    number: int
+    path: Path | None
+    landmarks: Path | None = None
+    texture: Path | None = None
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One recording of a moving corpus.
+
+    name     "F001_Angry", "F001_T1", a clip's id
+    subject  "F001": the F or M belongs to the key
+    emotion  one of EMOTIONS; a category such as "negative" (4DME); None for a clip of several categories
+    code     "Angry", "T1", what the manifest says
+    frames   sorted by number, at least one, each with its mesh file
+    fps      frames in a second
+    level    None: no moving corpus has levels
+    """
+
+    name: str
+    subject: str
+    emotion: str | None
+    code: str
+    frames: tuple[Frame, ...]
+    fps: float
+    level: None = None
+
+    @property
+    def take(self) -> int:
+        """0: nobody repeats a sequence."""
+        return 0
