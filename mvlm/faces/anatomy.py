@@ -22,12 +22,14 @@ MOUTH_Y, MOUTH_HALF_WIDTH = -35.0, 25.5
 JAW_HINGE = np.array([18.0, -5.0])  # y, z of the temporomandibular joints
 
 # Anatomical traits: standard deviations in mm (or as a share where marked), one Gaussian each.
-TRAITS = {
+SHAPE = {
     "width": 0.045, "height": 0.04, "jaw width": 0.06, "chin length": 3.5, "chin depth": 3.0, "eye distance": 1.6,
     "eye size": 0.08, "eye depth": 1.6, "brow ridge": 1.6, "brow height": 2.0, "nose length": 2.6, "nose depth": 2.4,
     "nose width": 2.0, "nose bridge": 1.6, "cheekbone": 2.0, "cheek": 2.4, "mouth width": 2.0, "mouth depth": 1.6,
     "upper lip": 0.22, "lower lip": 0.22, "forehead": 2.6, "folds": 0.7,
 }  # fmt: skip
+COLOUR = ("tone", "warmth", "flush", "freckles", "beard", "brows", "hair", "iris")  # of the skin's picture
+TRAITS = (*SHAPE, "age", "sex", *COLOUR)  # names of all standard scores of a person
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def _segment(x, y, start, stop, width):
     return np.exp(-0.5 * ((px - t * dx) ** 2 + (py - t * dy) ** 2) / width**2)
 
 
-def _smooth(value, low, high):
+def smooth(value, low, high):
+    """0 below `low`, 1 above `high`, a smooth step between."""
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
@@ -121,7 +124,7 @@ def _average(x, y):
     along = np.clip((38 - y) / 38, 0, 1)
     width = 5.0 + 3.6 * along**1.5
     tip = 3.0 * np.exp(-((ax / 6.0) ** 2))  # the tip hangs below the wings' upper rim
-    bridge = (3.0 + 15.5 * along**1.25) * _smooth(y + tip, -13.5, -1.0) * (1 - _smooth(y, 36, 50))
+    bridge = (3.0 + 15.5 * along**1.25) * smooth(y + tip, -13.5, -1.0) * (1 - smooth(y, 36, 50))
     z += bridge * np.exp(-0.5 * (ax / width) ** 2.0)
     z += (
         4.0 * bump(x, y, 0, 0.5, 7.5, 6.5)
@@ -141,7 +144,7 @@ def _average(x, y):
         up, [-16, -12, -8, -4, -1.2, 0, 1.2, 3.6, 7, 10, 14], [0, -2.4, -0.6, 4.2, 2.8, 0.4, 2.6, 3.8, 2.4, 0.4, 0]
     )
     z -= 1.6 * _both(x, y, MOUTH_HALF_WIDTH + 1, MOUTH_Y, 4.5, 4.5)
-    z -= 0.9 * _segment(x, y, (19, -8), (34, -38), 3.2) * _smooth(ax, 12, 20)
+    z -= 0.9 * _segment(x, y, (19, -8), (34, -38), 3.2) * smooth(ax, 12, 20)
     z += 6.5 * bump(x, y, 0, -76, 15, 10) - 2.0 * bump(x, y, 0, -54, 16, 4.5)
     short = np.where(y < MOUTH_Y, MOUTH_Y + 0.9 * (y - MOUTH_Y), y)
     return np.column_stack([px, short, pz + z])
@@ -157,7 +160,7 @@ def _jaw_weight(x, y, lower):
     outside = corner * np.exp(-(((ax - MOUTH_HALF_WIDTH) / 28) ** 2))
     share = np.clip(ax / MOUTH_HALF_WIDTH, 0, 1) ** 3
     above = np.where(ax < MOUTH_HALF_WIDTH, corner * share, outside) * np.exp(-(((y - MOUTH_Y) / 22) ** 2))
-    far = 1 - 0.9 * _smooth(ax, 28, 92)
+    far = 1 - 0.9 * smooth(ax, 28, 92)
     edge = np.where(ax < MOUTH_HALF_WIDTH, 1 - (1 - corner) * share, outside)
     below = far + (edge - far) * np.exp(-(((MOUTH_Y - y) / 26) ** 2))
     return np.where(lower, below, above)
@@ -168,7 +171,7 @@ def _unit_fields(x, y, lower, jitter):
     ax, side = abs(x), np.sign(x)
     upper, lip = ~lower, _lips(x)
     corner = lambda sx=9.0, sy=9.0: _both(x, y, MOUTH_HALF_WIDTH + 1, MOUTH_Y, sx * jitter(), sy * jitter())  # noqa: E731
-    furrow = _segment(x, y, (18, -5), (35, -36), 2.8 * jitter()) * _smooth(ax, 11, 18)
+    furrow = _segment(x, y, (18, -5), (35, -36), 2.8 * jitter()) * smooth(ax, 11, 18)
     near = np.exp(-0.5 * ((y - MOUTH_Y) / 8.0) ** 2)
     vermilion = np.clip(1 - (ax / (MOUTH_HALF_WIDTH + 2)) ** 2, 0, 1) ** 0.5 * np.exp(-0.5 * ((y - MOUTH_Y) / 6.5) ** 2)
     lines = lambda length, phase=0.0: np.sin(2 * np.pi * (y - 60) / length + phase)  # noqa: E731
@@ -262,7 +265,7 @@ def template(variant):
     rest[:, :2] += _average(x, y)[:, :2] - rest[:, :2]  # the sculptor moves depth, not the outline
     if variant is not None:  # and deeper or flatter than the plain skull below them
         rest[:, 2] += (rest[:, 2] - _plain_depth(x, y)) * rng.normal(0, 0.12)
-    left, right = _smooth(x, -6, 6)[:, None], _smooth(-x, -6, 6)[:, None]
+    left, right = smooth(x, -6, 6)[:, None], smooth(-x, -6, 6)[:, None]
     half = {unit: np.stack([f * left, f * right]) for unit, f in _unit_fields(wx, wy, lower, jitter).items()}
     lids = []
     for name, sign in (("left", 1), ("right", -1)):
@@ -286,7 +289,7 @@ def _plain_depth(x, y):
 def _trait_fields(x, y, lower):
     """Trait -> (V, 3) displacement at one standard deviation, mm."""
     ax, side, zero = abs(x), np.sign(x), np.zeros_like(x)
-    sd = TRAITS
+    sd = SHAPE
     rest = _average(x, y)
     lip = np.exp(-0.5 * ((y - MOUTH_Y) / 7.0) ** 2) * _lips(x)
     eye = _both(x, y, 31, 34, 15, 11)
@@ -295,8 +298,8 @@ def _trait_fields(x, y, lower):
     return {
         "width": np.column_stack([rest[:, 0] * sd["width"], zero, zero]),
         "height": np.column_stack([zero, y * sd["height"], zero]),
-        "jaw width": np.column_stack([rest[:, 0] * sd["jaw width"] * _smooth(-y, 10, 70), zero, zero]),
-        "chin length": np.column_stack([zero, -sd["chin length"] * _smooth(-y, 42, 85), zero]),
+        "jaw width": np.column_stack([rest[:, 0] * sd["jaw width"] * smooth(-y, 10, 70), zero, zero]),
+        "chin length": np.column_stack([zero, -sd["chin length"] * smooth(-y, 42, 85), zero]),
         "chin depth": depth(sd["chin depth"] * bump(x, y, 0, -78, 22, 16)),
         "eye distance": np.column_stack([side * sd["eye distance"] * _both(x, y, 31, 34, 17, 16), zero, zero]),
         "eye size": sd["eye size"] * eye_shape,

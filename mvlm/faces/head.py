@@ -11,7 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from mvlm.faces.anatomy import EYE, JAW_HINGE, LID, LOWERING, MOUTH_Y, TRAITS, bump, template
+from mvlm.faces import skin as colour
+from mvlm.faces.anatomy import EYE, JAW_HINGE, LID, LOWERING, MOUTH_Y, TRAITS, Template, bump, template
 from mvlm.faces.mesh import Mesh
 
 ACTION_UNITS = {
@@ -33,57 +34,99 @@ class Identity:
     variant: int | None
 
 
-def random_identity(rng, variant=None):
-    """Draw a person; `variant` (an int): of a family with other muscles and wider proportions, which no twin uses."""
+def random_identity(rng, variant=None, *, sex=None):
+    """Draw a person.
+
+    Args:
+        rng: numpy Generator.
+        variant: an int: of a family with other muscles and wider proportions, which no twin uses.
+        sex: "F" or "M", where the corpus says it; None draws one.
+
+    Raises:
+        ValueError: another `sex`.
+    """
+    if sex not in ("F", "M", None):
+        raise ValueError(f"sex {sex!r}: expected 'F', 'M' or None")
     spread = 1.0 if variant is None else 1.5
     traits = {name: float(np.clip(rng.normal(), -2.5, 2.5)) * spread for name in TRAITS}
+    male = {"F": False, "M": True, None: rng.random() < 0.5}[sex]
+    traits |= {"sex": float(rng.normal(1.0 if male else -1.0, 0.35)), "age": float(np.clip(rng.normal(), -1.6, 2.5))}
     # Residual shape that no trait names: a few smooth waves of about 1 mm over the face.
     waves = np.column_stack([rng.normal(0, 0.55 * spread, 10), rng.uniform(25, 60, 10), rng.uniform(25, 60, 10),
                              rng.uniform(0, 2 * np.pi, 10), rng.uniform(0, 2 * np.pi, 10)])  # fmt: skip
     return Identity(traits, waves, variant)
 
 
-def head(identity, action_units):
+@dataclass(frozen=True, eq=False)
+class Bust:
+    """What of a face depends on the person alone; made by `sculpt`, moved by `pose`."""
+
+    template: Template
+    skin: np.ndarray  # (V, 3) mm, lids and lips closed
+    eyes: tuple  # left, right: (3,) centre of the eyeball
+    gum: float  # depth of the front of the teeth, mm
+
+
+def sculpt(identity):
+    """The person's face at rest -> `Bust`; once per person or sequence."""
+    t = template(identity.variant)
+    skin = t.rest.copy()
+    for name, score in identity.traits.items():
+        if name in t.traits:
+            skin += score * t.traits[name]
+    for amplitude, long_x, long_y, phase_x, phase_y in identity.waves:
+        along_x, along_y = 2 * np.pi * t.x / (2.5 * long_x), 2 * np.pi * t.y / (2.5 * long_y)
+        skin[:, 2] += amplitude * np.sin(along_x + phase_x) * np.sin(along_y + phase_y)
+    eyes = tuple(_eye_centre(t, skin, sign) for sign in (1, -1))
+    return Bust(t, skin, eyes, float(skin[t.upper_lip & (abs(t.x) < 6), 2].mean() - 6.5))
+
+
+def pose(bust, action_units):
     """One face.
 
     Args:
-        identity: an `Identity`.
-        action_units: FACS number -> intensity in [0, 1], one number or `(left, right)` of the subject.
+        bust: a `Bust`.
+        action_units: FACS number -> intensity in [0, 1.5], one number or `(left, right)` of the subject.
 
     Returns:
         `Mesh` in mm: x to the image's right (the subject's left), y up, z to the camera, nose tip near the origin of
-        x and y; its landmarks bear the names of both landmark formats.
+        x and y; its landmarks bear the names of both landmark formats, its texture coordinates fit `texture`.
 
     Raises:
         ValueError: an unknown action unit or an intensity outside [0, 1.5].
     """
     levels = _left_right(action_units)
-    t = template(identity.variant)
-    skin = t.rest.copy()
-    for name, score in identity.traits.items():
-        skin += score * t.traits[name]
-    for amplitude, long_x, long_y, phase_x, phase_y in identity.waves:
-        along_x, along_y = 2 * np.pi * t.x / (2.5 * long_x), 2 * np.pi * t.y / (2.5 * long_y)
-        skin[:, 2] += amplitude * np.sin(along_x + phase_x) * np.sin(along_y + phase_y)
-    eyes = [_eye_centre(t, skin, sign) for sign in (1, -1)]
-    gum = skin[t.upper_lip & (abs(t.x) < 6), 2].mean() - 6.5  # the front of the teeth, mm
-
+    t = bust.template
+    skin = bust.skin.copy()
     # Of 1 and 4 together the inner brows rise and draw together: the lifting wins over the lowering (FACS manual, 1+4).
     levels[LOWERING] = levels[4] * (1 - 0.8 * np.minimum(levels[1], 1))
     for unit, field in t.units.items():
-        skin += levels[unit][0] * field[0] + levels[unit][1] * field[1]
+        if levels[unit].any():
+            skin += levels[unit][0] * field[0] + levels[unit][1] * field[1]
     drop = np.radians(11.0 * levels[26].mean() + 27.0 * levels[27].mean())
     _turn_jaw(skin, drop * t.jaw)
     # A wide opening draws the corners of the mouth in.
     skin[:, 0] *= 1 - 0.22 * min(drop / np.radians(27), 1.0) * bump(t.x, t.y, 0, MOUTH_Y - 6, 26, 18)
     for k in (0, 1):
-        _open_lids(skin, t.lids[k], eyes[k], {unit: level[k] for unit, level in levels.items()})
+        _open_lids(skin, t.lids[k], bust.eyes[k], {unit: level[k] for unit, level in levels.items()})
 
-    parts = [(skin, t.triangles), *map(_eyeball, eyes), *_teeth(gum, skin[t.upper_lip | t.lower_lip, 0].mean(), drop)]
+    parts = [(skin, t.triangles), *map(_eyeball, bust.eyes),
+             *_teeth(bust.gum, skin[t.upper_lip | t.lower_lip, 0].mean(), drop)]  # fmt: skip
     starts = np.cumsum([0, *(len(vertices) for vertices, _ in parts)])
     triangles = np.concatenate([part + start for (_, part), start in zip(parts, starts, strict=False)])
     landmarks = {name: skin[vertex] for name, vertex in t.landmarks.items()}
-    return Mesh(np.concatenate([vertices for vertices, _ in parts]), triangles.astype(np.int32), landmarks)
+    vertices = np.concatenate([vertices for vertices, _ in parts])
+    return Mesh(vertices, triangles.astype(np.int32), landmarks, _unwrapped())
+
+
+def head(identity, action_units):
+    """`pose(sculpt(identity), action_units)`: one face of one person."""
+    return pose(sculpt(identity), action_units)
+
+
+def texture(identity, size=256):
+    """(size, size, 3) uint8 albedo for the texture coordinates of this person's meshes."""
+    return colour.paint(identity.traits, size)
 
 
 def _left_right(action_units):
@@ -152,6 +195,17 @@ def _teeth(front, middle, drop):
         if back:
             _turn_jaw(points, drop)
         yield points, triangles
+
+
+@lru_cache(maxsize=1)
+def _unwrapped():
+    """(N, 2) texture coordinates of skin, both eyeballs and both rows of teeth, in the order of `pose`."""
+    t = template(None)  # the same grid in every variant
+    centre = np.zeros(3)
+    eyeball = colour.unwrap_eyeball(_eyeball(centre)[0] / EYEBALL)
+    across = np.tile(np.linspace(0, 1, 11), 2)
+    teeth = [colour.unwrap_teeth(row, across, np.repeat([1.0, 0.0], 11)) for row in (0, 1)]
+    return np.vstack([colour.unwrap_skin(t.x, t.y), eyeball, eyeball, *teeth])
 
 
 @lru_cache(maxsize=1)
