@@ -195,7 +195,7 @@ def test_a_root_that_is_no_folder(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "near"), [("bu3dfe", "BU-3DFE"), ("BU-3DFE-I", "BU-3DFE"), ("bosporus", "Bosphorus"),
-                                          ("bu4dfe", "BU-4DFE"), ("BP4D+", "BP4D")])
+                                          ("bu4dfe", "BU-4DFE"), ("4DMER", "4DME")])
 def test_an_unknown_name_meets_its_nearest(tmp_path, name, near):
     known = "BU-3DFE, Bosphorus, BU-4DFE, BP4D, 4DME"
     with pytest.raises(ValueError, match=f"corpus '{name}': expected one of {known}; did you mean '{near}'"):
