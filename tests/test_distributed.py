@@ -36,7 +36,7 @@ def inputs():
 def objective(images, texts, labels, subjects, *, model, gather=losses.identity):
     views, text, temperature = model(images, texts)
     return losses.objective(
-        views, text, temperature=temperature, labels=labels, subjects=subjects, reading="4D", gather=gather
+        views, text, temperature=temperature, labels=labels, subjects=subjects, readings=losses.Readings("4D"), gather=gather
     ).total
 
 
@@ -64,7 +64,7 @@ def mode_a(images, texts, labels, subjects, *, model):
 
     views, text, temperature = model(images, texts)
     ids = {"labels": KeepOwnSlice.apply(labels), "subjects": KeepOwnSlice.apply(subjects)}
-    return losses.objective(put_back(views), put_back(text), temperature=temperature, reading="4D", **ids).total
+    return losses.objective(put_back(views), put_back(text), temperature=temperature, readings=losses.Readings("4D"), **ids).total
 
 
 def gradients(loss, model):
