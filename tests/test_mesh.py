@@ -38,6 +38,8 @@ def test_equal_texture_triangles_are_said_in_one_way():
     ({"triangles": FACES + 2**32}, r"expected indices 0..3"),
     ({"landmarks": {"nose tip": [0, 0]}}, "landmark 'nose tip'"),
     ({"landmarks": {"nose tip": [0, 0, np.inf]}}, "landmark 'nose tip'"),
+    ({"texture": np.zeros((4, 4))}, r"texture: expected a file or an array \(H, W, 3\) of uint8"),
+    ({"texture": np.zeros((0, 4, 3), np.uint8)}, r"found \(0, 4, 3\) of uint8"),
     ({"texture_triangles": FACES}, "give both or neither"),
     ({"texture_coordinates": CORNERS}, r"texture_coordinates: expected shape \(n, 2\)"),
     ({"texture_coordinates": CORNERS[:3, :2]}, "expected indices 0..2 into texture_coordinates"),

@@ -198,7 +198,7 @@ BROKEN = {
     "1 km away": (swap("10 0 1.5", "10 0 -1e9"), r"vertices\[1\]: expected mm within"),
     "index too large": (swap(FACES, FACES.replace("4", "5")), "line 27: expected -1 or an index 0..4 .* found 5"),
     "index too small": (swap(FACES, FACES.replace("4", "-4")), "expected -1 or an index 0..4 in coordIndex, found -4"),
-    "index with a point": (swap(FACES, FACES.replace("4", "3.5")), "line 27: expected a number .* found '3.5'"),
+    "index with a point": (swap(FACES, FACES.replace("4", "3.5")), "line 27: expected an integer .* found '3.5'"),
     "huge index": (swap(FACES, FACES.replace("4", "99999999999999999999999")), "coordIndex, found 9999"),
     "two corners": (swap(FACES, FACES.replace("1, 4, 2", "1, 4")), "at least 3 corners, found 2 in polygon 2"),
     "no corner": (swap(FACES, FACES.replace("1, 4, 2", "-1")), "polygons of at least 3 corners, found 0"),

@@ -19,7 +19,7 @@ class Mesh:
     landmarks            name -> (3,) float64, mm; may be empty. "left" is the subject's left (+x on a frontal face)
     texture_coordinates  (U, 2) float64 or None: u, v as fractions of the picture, origin bottom-left
     texture_triangles    (T, 3) int32 or None: rows of `texture_coordinates`; None means the same as `triangles`
-    texture              path of the picture, or None
+    texture              the picture: a file, or (H, W, 3) uint8 with row 0 on top; or None
 
     Raises ValueError for a wrong shape, a value that is not finite, a vertex 1 km away or an index out of range.
     """
@@ -29,11 +29,11 @@ class Mesh:
     landmarks: dict[str, np.ndarray] = field(default_factory=dict)
     texture_coordinates: np.ndarray | None = None
     texture_triangles: np.ndarray | None = None
-    texture: Path | None = None
+    texture: Path | np.ndarray | None = None
 
     def __post_init__(self) -> None:
         vertices = _reals(self.vertices, 3, "vertices")
-        if np.abs(vertices).max() > FARTHEST:
+        if max(vertices.max(), -vertices.min()) > FARTHEST:
             row = int(np.argmax(np.abs(vertices).max(axis=1)))
             raise ValueError(f"vertices[{row}]: expected mm within +-{FARTHEST:g}, found {vertices[row].tolist()}")
         self._set("vertices", vertices)
@@ -45,7 +45,8 @@ class Mesh:
         else:
             self._validate_texture()
         if self.texture is not None:
-            self._set("texture", Path(self.texture))
+            is_picture = isinstance(self.texture, np.ndarray)
+            self._set("texture", _picture(self.texture) if is_picture else Path(self.texture))
 
     def _validate_texture(self) -> None:
         coordinates = _reals(self.texture_coordinates, 2, "texture_coordinates")
@@ -68,7 +69,7 @@ def _reals(values: np.ndarray, width: int, what: str) -> np.ndarray:
     array = np.ascontiguousarray(values, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != width or len(array) == 0:
         raise ValueError(f"{what}: expected shape (n, {width}) with n >= 1, found {array.shape}")
-    if not np.isfinite(array).all():
+    if not np.isfinite([array.min(), array.max()]).all():  # both keep a NaN
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise ValueError(f"{what}[{row}]: expected finite numbers, found {array[row].tolist()}")
     return array
@@ -88,6 +89,13 @@ def _check_range(array: np.ndarray, size: int, what: str, target: str) -> None:
     if array.min() < 0 or array.max() >= size:
         row = int(np.flatnonzero(((array < 0) | (array >= size)).any(axis=1))[0])
         raise ValueError(f"{what}[{row}]: expected indices 0..{size - 1} into {target}, found {array[row].tolist()}")
+
+
+def _picture(values: np.ndarray) -> np.ndarray:
+    if values.dtype != np.uint8 or values.ndim != 3 or values.shape[2] != 3 or values.size == 0:
+        raise ValueError(f"texture: expected a file or an array (H, W, 3) of uint8, "
+                         f"found {values.shape} of {values.dtype}")
+    return np.ascontiguousarray(values)
 
 
 def _point(xyz: np.ndarray, name: str) -> np.ndarray:

@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import codecs
 import re
-import warnings
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from mvlm.faces.files import picture_beside, replacing
+from mvlm.faces.files import picture_beside, read_whole, replacing
 from mvlm.faces.mesh import Mesh
+from mvlm.faces.numbers import Misread, fans, misread, numbers
 
-_TOKEN = re.compile(rb'[\s,]*([{}\[\]"]|[^\s,{}\[\]"]+)')
-_WORD = re.compile(rb"[^\s,]+")
-_NUMBER = re.compile(rb"[+-]?\.?[0-9]")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_TOKEN = re.compile(rb'\s*([{}\[\]"]|[^\s{}\[\]"]+)')
+_NUMBERS = re.compile(rb'(?:\s*+[+-]?\.?[0-9][^\s{}\[\]"]*+)++')
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)  # possessive: nothing to remember for each byte
 _NOT_A_NUMBER = re.compile(rb"#(IND|INF|QNAN|SNAN)", re.IGNORECASE)  # as in 1.#IND, written by some C libraries
 _LISTS_OF_NUMBERS = (b"point", b"coordIndex", b"texCoordIndex")
 _DEEPEST = 64  # nodes within nodes; real files have about six
+_MOST = 10_000  # nodes and fields of a file; real ones have about thirty
 
 Span = tuple[int, int]  # from, to: bytes of the file
+Polygons = tuple[np.ndarray, np.ndarray, np.ndarray]  # corners with -1 after each polygon, first places, sizes
 
 
 def read_vrml(path: Path) -> Mesh:
@@ -35,7 +35,7 @@ def read_vrml(path: Path) -> Mesh:
     Raises ValueError naming the file, the line and what was expected.
     """
     path = Path(path)
-    return _Document(path, path.read_bytes()).mesh()
+    return _Document(path, read_whole(path)).mesh()
 
 
 @dataclass
@@ -49,6 +49,7 @@ class _Document:
     def __init__(self, path: Path, data: bytes) -> None:
         self.path, self.data, self.position = path, data, 3 if data.startswith(codecs.BOM_UTF8) else 0
         self.nodes: list[_Node] = []
+        self.parts = 0  # nodes and fields so far
         if not re.match(rb"(\xef\xbb\xbf)?#VRML[ \t]+V2\.0", data):
             raise self.error(0, "`#VRML V2.0 utf8`", repr(data[:20].decode("latin-1")) if data else "an empty file")
         self.text = self.without_comments()
@@ -62,7 +63,7 @@ class _Document:
     # -- words ------------------------------------------------------------------------------------------------------
 
     def without_comments(self) -> bytes:
-        """The file with comments blanked and strings filled with x, so that brackets in them mean nothing.
+        """The file with comments and commas blanked and strings filled with x: brackets in them mean nothing.
 
         Every other byte keeps its place: what a string says is read from `data`.
         """
@@ -86,7 +87,7 @@ class _Document:
                 text[sharp:at] = b" " * (at - sharp)
             quote = quote if quote < 0 or quote >= at else self.data.find(b'"', at)
             sharp = sharp if sharp < 0 or sharp >= at else self.data.find(b"#", at)
-        return bytes(text)
+        return bytes(text).replace(b",", b" ")  # a comma is white space
 
     def peek(self) -> bytes | None:
         match = _TOKEN.match(self.text, self.position)
@@ -117,6 +118,7 @@ class _Document:
             raise self.error(at, "a node", repr(word.decode("latin-1")))
         if depth > _DEEPEST:
             raise self.error(at, f"nodes at most {_DEEPEST} deep", "deeper ones")
+        self.count_part(at)
         node = _Node(word, at)
         self.nodes.append(node)
         brace, at = self.take(f"{{ after {word.decode('latin-1')}")
@@ -130,7 +132,13 @@ class _Document:
                 raise self.error(at, f"a field of {word.decode('latin-1')}", repr(name.decode("latin-1")))
             if name in node.fields:
                 raise self.error(at, f"one {name.decode()} in {word.decode('latin-1')}", "a second one")
+            self.count_part(at)
             node.fields[name] = self.value(name, depth)
+
+    def count_part(self, at: int) -> None:
+        self.parts += 1
+        if self.parts > _MOST:
+            raise self.error(at, f"at most {_MOST} nodes and fields", "more of them")
 
     def value(self, name: bytes, depth: int) -> object:
         word, at = self.take(f"a value of {name.decode('latin-1')}")
@@ -151,9 +159,8 @@ class _Document:
         if word == b'"':
             self.position = self.text.find(b'"', self.position) + 1
             return at, self.position
-        if _NUMBER.match(word):
-            while (following := self.peek()) is not None and _NUMBER.match(following):
-                self.take("a number")
+        if plain := _NUMBERS.match(self.text, at):
+            self.position = plain.end()
             return at, self.position
         if word in (b"TRUE", b"FALSE"):
             return at, self.position
@@ -173,11 +180,9 @@ class _Document:
         faces = self.child(shapes[0], b"geometry", b"IndexedFaceSet")
         coordinate = self.child(faces, b"coord", b"Coordinate")
         vertices = self.rows(self.span(coordinate, b"point"), 3, "point of Coordinate")
-        index_span = self.span(faces, b"coordIndex")
-        index = self.indices(index_span, len(vertices), "coordIndex")
-        corners, sizes = self.fans(index_span, index)
-        triangles = index[corners]
-        texture = self.texture_of_faces(faces, corners, sizes, triangles)
+        polygons = self.polygons(self.span(faces, b"coordIndex"), len(vertices), "coordIndex")
+        texture = self.texture_of_faces(faces, polygons)
+        triangles = fans(*polygons)
         if self.plain(faces, b"ccw") == b"FALSE":
             triangles = triangles[:, ::-1]
             if texture.get("texture_triangles") is not None:
@@ -187,22 +192,24 @@ class _Document:
         except ValueError as error:
             raise ValueError(f"{self.path}: {error}") from None
 
-    def texture_of_faces(self, faces: _Node, corners: np.ndarray, sizes: np.ndarray, triangles: np.ndarray) -> dict:
+    def texture_of_faces(self, faces: _Node, polygons: Polygons) -> dict:
         if faces.fields.get(b"texCoord") is None:
             return {}
         node = self.child(faces, b"texCoord", b"TextureCoordinate")
         coordinates = self.rows(self.span(node, b"point"), 2, "point of TextureCoordinate")
         texture = {"texture_coordinates": coordinates, "texture": self.picture()}
-        if self.plain(faces, b"texCoordIndex"):  # an empty list means the same as none
-            span = self.span(faces, b"texCoordIndex")
-            index = self.indices(span, len(coordinates), "texCoordIndex")
-            if not np.array_equal(self.fans(span, index)[1], sizes):
-                raise self.error(span[0], "in texCoordIndex the polygons of coordIndex, corner by corner", "others")
-            texture["texture_triangles"] = index[corners]
-        elif triangles.max() >= len(coordinates):
-            raise self.error(node.at, f"a texture coordinate for vertex {triangles.max()} (there is no texCoordIndex)",
-                             f"{len(coordinates)} coordinates")
-        return texture
+        own = self.plain(faces, b"texCoordIndex")  # an empty list means the same as none
+        if not own or own == self.plain(faces, b"coordIndex"):  # the usual case, and a third of the numbers to read
+            highest = int(polygons[0].max())
+            if highest >= len(coordinates):
+                raise self.error(node.at, f"a texture coordinate for vertex {highest}, as the texture has the corners "
+                                 "of coordIndex", f"{len(coordinates)} coordinates")
+            return texture
+        span = self.span(faces, b"texCoordIndex")
+        corners = self.polygons(span, len(coordinates), "texCoordIndex")
+        if not np.array_equal(corners[2], polygons[2]):
+            raise self.error(span[0], "in texCoordIndex the polygons of coordIndex, corner by corner", "others")
+        return {**texture, "texture_triangles": fans(*corners)}
 
     def picture(self) -> Path | None:
         images = [node for node in self.nodes if node.kind == b"ImageTexture" and b"url" in node.fields]
@@ -244,27 +251,13 @@ class _Document:
     # -- numbers ----------------------------------------------------------------------------------------------------
 
     def numbers(self, span: Span, dtype: type, what: str) -> np.ndarray:
-        block = self.text[span[0]:span[1]].replace(b",", b" ")
-        if not block or block.isspace():  # numpy would read [-1.]
-            raise self.error(span[0], f"numbers in {what}", "an empty list")
         try:
-            with warnings.catch_warnings():
-                # numpy < 2.4 warns where later ones raise.
-                warnings.filterwarnings("error", "string or file could not be read", DeprecationWarning)
-                values = np.fromstring(block, dtype=dtype, sep=" ")
-        except (ValueError, DeprecationWarning):
-            number = r"[+-]?[0-9]+" if dtype is np.int64 else r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
-            words = _WORD.finditer(self.text, *span)
-            bad = next(match for match in words if not re.fullmatch(number, match[0].decode("latin-1")))
-            raise self.error(bad.start(), f"a number in {what}", repr(bad[0].decode("latin-1"))) from None
-        if dtype is np.float64 and not np.isfinite(values).all():
-            raise self.wrong(span, int(np.flatnonzero(~np.isfinite(values))[0]), f"finite numbers in {what}")
+            values = numbers(self.text[slice(*span)], dtype)
+        except Misread as error:
+            raise self.error(span[0] + error.at, f"{error.expected} in {what}", error.found) from None
+        if len(values) == 0:
+            raise self.error(span[0], f"numbers in {what}", "an empty list")
         return values
-
-    def wrong(self, span: Span, number: int, expected: str) -> ValueError:
-        """The error for the value of this number in a list."""
-        match = next(islice(_WORD.finditer(self.text, *span), number, None))
-        return self.error(match.start(), expected, match[0].decode("latin-1"))
 
     def rows(self, span: Span, width: int, what: str) -> np.ndarray:
         values = self.numbers(span, np.float64, what)
@@ -272,28 +265,22 @@ class _Document:
             raise self.error(span[1], f"{width} numbers for each {what}", f"{values.size} numbers in all")
         return values.reshape(-1, width)
 
-    def indices(self, span: Span, size: int, what: str) -> np.ndarray:
+    def polygons(self, span: Span, size: int, what: str) -> Polygons:
         index = self.numbers(span, np.int64, what)
         if index.min() < -1 or index.max() >= size:
             number = int(np.flatnonzero((index < -1) | (index >= size))[0])
-            raise self.wrong(span, number, f"-1 or an index 0..{size - 1} in {what}")
-        return index if index[-1] == -1 else np.append(index, -1)  # the last end mark may be left out
-
-    def fans(self, span: Span, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(T, 3) places in `index` of the corners of each triangle, and the corners of each polygon (P,).
-
-        A polygon v0 v1 v2 v3 ... becomes v0 v1 v2, v0 v2 v3, ...
-        """
-        ends = np.flatnonzero(index == -1)
-        starts = np.concatenate([[0], ends[:-1] + 1])
+            wrong = misread(self.text[slice(*span)], number, f"-1 or an index 0..{size - 1} in {what}")
+            raise self.error(span[0] + wrong.at, wrong.expected, wrong.found)
+        index = index.astype(np.int32)
+        ends = np.flatnonzero(index == -1).astype(np.int32)
+        if index[-1] != -1:  # the last end mark may be left out
+            ends = np.append(ends, np.int32(len(index)))
+        starts = np.concatenate([ends[:1] * 0, ends[:-1] + 1])
         sizes = ends - starts
         if sizes.min() < 3:
             number = int(np.flatnonzero(sizes < 3)[0])
             raise self.error(span[0], "polygons of at least 3 corners", f"{sizes[number]} in polygon {number} (from 0)")
-        count = sizes - 2
-        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        first = np.repeat(starts, count)
-        return np.stack([first, first + within + 1, first + within + 2], axis=1), sizes
+        return index, starts, sizes
 
 
 def write_vrml(mesh: Mesh, path: Path) -> None:
