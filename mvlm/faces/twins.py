@@ -1,57 +1,81 @@
 """Synthetic twins: corpora with the subjects, classes, levels and file names of the licensed ones, made by the head.
 
-A twin is used exactly as the folder of the real corpus is: an index of scans, and meshes on demand. Every scan is
-drawn from random streams of its own (twin version, corpus, subject, scan), so that any scan can be made alone.
-`export` writes the native format; the readers get the same mesh back from it.
+A twin is used exactly as the folder of the real corpus is: an index of scans or sequences, and meshes on demand. Every
+scan and every frame is drawn from random streams of its own (twin version, corpus, subject, scan or sequence, frame),
+so that any of them can be made alone. `export` writes the native format; the readers get the same mesh back from it.
+
+How hard a twin is was set once, by sources that know no method's result: `expressions`, `timing`, `sensors` and the
+head name them. `Dials` turns each of these choices up or down, to show what depends on it; `CARDS` says in words what
+each twin is.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from mvlm.faces import bnt, corpora, formats, head, landmarks
-from mvlm.faces.expressions import personal_style, sample_expression
-from mvlm.faces.sensors import SENSORS, scan
+from mvlm.faces import bnt, head, landmarks, rosters, timing
+from mvlm.faces.cards import CARDS
+from mvlm.faces.export import export
+from mvlm.faces.expressions import micro_expression, personal_style, sample_expression, spontaneous_expression
+from mvlm.faces.items import Scan, Sequence
+from mvlm.faces.mesh import Mesh
+from mvlm.faces.sensors import SENSORS, Motion, motion, scan
 
-VERSION = 1  # raised whenever a face, an expression or a sensor changes; frozen before the first Table I
+__all__ = ["CARDS", "GRID_STEP", "VERSION", "Dials", "Twin", "export"]
+
+VERSION = 2  # raised whenever a face, an expression, a course or a sensor changes
 GRID_STEP = 2.6  # mm between the points of a Bosphorus scan; the real one is denser
-
-_CODES = {
-    "anger": "AN",
-    "disgust": "DI",
-    "fear": "FE",
-    "happiness": "HA",
-    "neutral": "NE",
-    "sadness": "SA",
-    "surprise": "SU",
-}
-_WORDS = {
-    "anger": "ANGER",
-    "disgust": "DISGUST",
-    "fear": "FEAR",
-    "happiness": "HAPPY",
-    "sadness": "SADNESS",
-    "surprise": "SURPRISE",
-}
-_BASIC = tuple(_WORDS)
-# Ancestries in BU-3DFE's public list of names, in subjects; only the names carry them, the head has no such trait.
-_ANCESTRIES = {"WH": 51, "AE": 24, "BL": 9, "LA": 8, "IN": 6, "AM": 2}
+PICTURE = 128  # pixels, side of a texture: finer than any view of it
+# Which landmarks a corpus has; BP4D and 4DME none.
+_MARKS = {"BU-3DFE": landmarks.BND_NAMES, "Bosphorus": landmarks.LM3_NAMES, "BU-4DFE": landmarks.BND_NAMES}
+TALKING = {"T1": 0.4, "T4": 0.5, "T7": 0.3}  # BP4D: interview, silly song, insult answered; share of the time, ours
 
 
-def _rng(*key):
-    """A random stream that depends on the words of its key alone."""
-    digest = hashlib.sha256("/".join(map(str, (VERSION, *key))).encode()).digest()
-    return np.random.default_rng(np.frombuffer(digest[:16], np.uint32))
+@dataclass(frozen=True)
+class Dials:
+    """Factors on what makes a twin hard or easy; all 1 is the twin itself.
+
+    strength      intensity of every expression
+    variation     how people differ in what they show: units, strengths, units of their own; 0: all alike
+    identity      how people differ in shape
+    mixing        other units and speech among spontaneous expressions (BP4D)
+    irregularity  how onsets, lags and pauses vary (moving twins)
+    noise         noise and ripple of the sensor
+    holes         number of holes
+    pose          turning, placement and sway of the head
+    landmark      error of marked points
+    """
+
+    strength: float = 1.0
+    variation: float = 1.0
+    identity: float = 1.0
+    mixing: float = 1.0
+    irregularity: float = 1.0
+    noise: float = 1.0
+    holes: float = 1.0
+    pose: float = 1.0
+    landmark: float = 1.0
+
+    def __post_init__(self):
+        for field in fields(self):
+            factor = getattr(self, field.name)
+            if not 0 <= factor <= 10:
+                raise ValueError(f"dial {field.name} = {factor}: expected a factor in [0, 10], 1 for the twin itself")
 
 
 @dataclass(frozen=True)
 class Twin:
-    """The twin of one corpus: same attributes and methods as `corpora.Corpus`."""
+    """The twin of one corpus: same attributes and methods as `corpora.Corpus`.
+
+    name   one of the five corpora
+    dials  what is turned up or down; by default nothing
+    """
 
     name: str
+    dials: Dials = Dials()
 
     def __post_init__(self):
         if self.name not in SENSORS:
@@ -63,87 +87,158 @@ class Twin:
     @cached_property
     def fingerprint(self):
         """Hex digest of the index and of three faces (to a micrometre): head, expressions and sensor all show in it."""
-        made = hashlib.sha256(repr((self.name, VERSION, GRID_STEP, [s.name for s in self.scans])).encode())
-        for wanted in self.scans[:: len(self.scans) // 3]:
-            face = self._scanned(wanted)
-            for points in (face.vertices, np.array(list(face.landmarks.values()))):
+        index = [(item.name, len(item.frames) if isinstance(item, Sequence) else 1) for item in self.items]
+        made = hashlib.sha256(repr((self.name, VERSION, GRID_STEP, self.dials, index)).encode())
+        for item in self.items[:: len(self.items) // 3]:
+            face = self.read_frame(item, len(item.frames) // 2) if isinstance(item, Sequence) else self._scanned(item)
+            for points in (face.vertices, np.array([*face.landmarks.values()])):
                 made.update(np.round(points * 1e3).astype("<i8").tobytes())
         return made.hexdigest()[:16]
 
     @cached_property
-    def scans(self):
-        found = _bu3dfe_scans() if self.name == "BU-3DFE" else _bosphorus_scans()
-        return tuple(sorted(found, key=lambda s: s.name))
+    def scans(self) -> tuple[Scan, ...]:
+        """Scans of a static corpus, sorted by name; () for a moving one."""
+        return rosters.scans(self.name, _stream)
 
-    def check(self):
+    @cached_property
+    def sequences(self) -> tuple[Sequence, ...]:
+        """Sequences of a moving corpus, sorted by name; () for a static one."""
+        return rosters.sequences(self.name, _stream)
+
+    @property
+    def items(self) -> tuple[Scan, ...] | tuple[Sequence, ...]:
+        """The scans or the sequences."""
+        return self.scans or self.sequences
+
+    def check(self, frames: int = 0):  # noqa: ARG002 - as of a corpus
         """A twin has no bad files."""
         return {}
 
-    def read(self, wanted):
+    def read(self, wanted: Scan) -> Mesh:
         """The mesh of one of `scans`, (V, 3) mm with landmarks, exactly as its exported file reads."""
-        face = self._scanned(wanted)
         if self.name == "BU-3DFE":
-            vertices = np.round(face.vertices, 6)  # what the text of a .wrl keeps
-            # A .bnd names vertices: a marked point is the vertex nearest to where the marker aimed.
-            marked = {
-                name: vertices[np.argmin(((vertices - face.landmarks[name]) ** 2).sum(1))]
-                for name in landmarks.BND_NAMES
-            }
-            return replace(face, vertices=vertices, landmarks=marked)
-        grid, marked = self.native(wanted)
-        return replace(bnt.grid_mesh(grid), landmarks=marked)
+            return _as_text(self._scanned(wanted))
+        grid, marked, picture = self.native(wanted)
+        return replace(bnt.grid_mesh(grid), landmarks=marked, texture=picture)
 
-    def native(self, wanted):
-        """Of a Bosphorus scan: the (5, R, C) grid of its `.bnt` and the landmarks of its `.lm3`."""
+    def read_frame(self, sequence: Sequence, place: int) -> Mesh:
+        """The mesh of a frame by its place in `sequence.frames`, exactly as its exported file reads."""
+        frame = sequence.frames[place]
+        person, recording = _person(self, sequence.subject), self._recording(sequence)
+        t = (frame.number - rosters.FIRST[self.name]) / sequence.fps
+        face = self._posed(person, timing.action_units(recording.course, t))
+        rng = _stream(self.name, sequence.name, frame.number)
+        return _as_text(scan(face, self.sensor, rng, recording.motion.at(t)))
+
+    def action_units(self, sequence: Sequence, t: float):
+        """What a face really does, action unit -> (left, right) intensity, `t` seconds after the first frame."""
+        return timing.action_units(self.course(sequence), t)
+
+    def course(self, sequence: Sequence) -> tuple[timing.Burst, ...]:
+        """What happens in a sequence, times in seconds after its first frame."""
+        return self._recording(sequence).course
+
+    def native(self, wanted: Scan):
+        """Of a Bosphorus scan: the (5, R, C) grid of its `.bnt`, the landmarks of its `.lm3`, its (R, C, 3) picture."""
         face = self._scanned(wanted)
-        names = [name for name in landmarks.LM3_NAMES if name in face.landmarks]  # no ears on a mask
-        return depth_grid(face), {name: np.round(face.landmarks[name], 6) for name in names}
+        grid, picture = depth_grid(face)
+        return grid, {name: np.round(point, 6) for name, point in face.landmarks.items()}, picture
+
+    @cached_property
+    def sensor(self):
+        """The corpus' sensor, as far as the dials leave it."""
+        usual, dials = SENSORS[self.name], self.dials
+        return replace(
+            usual, noise=usual.noise * dials.noise, ripple=usual.ripple * dials.noise, holes=usual.holes * dials.holes,
+            pose=usual.pose * dials.pose, placement=usual.placement * dials.pose, sway=usual.sway * dials.pose,
+            landmark=usual.landmark * dials.landmark,
+        )  # fmt: skip
+
+    def __reduce__(self):
+        return Twin, (self.name, self.dials)  # not the index, which every process makes for itself
 
     def _scanned(self, wanted):
-        person = _rng(self.name, wanted.subject)
-        identity, style = head.random_identity(person), personal_style(person)
-        take = _rng(self.name, wanted.name)
+        person, take = _person(self, wanted.subject), _stream(self.name, wanted.name)
         level = wanted.level or take.uniform(3.0, 4.0)  # Bosphorus has no levels: one strong take
-        units = (
-            sample_expression(wanted.emotion, level, take, style) if wanted.emotion else _single_unit(wanted.code, take)
+        if wanted.emotion:
+            units = sample_expression(wanted.emotion, level, take, person.style, self.dials.strength)
+        else:  # a single unit
+            units = {int(wanted.code.split("_")[1]): self.dials.strength * float(take.uniform(0.7, 1.0))}
+        return scan(self._posed(person, units), self.sensor, take)
+
+    def _posed(self, person, units):
+        """The face before any sensor, with the landmarks that the corpus has."""
+        face = head.pose(person.bust, {unit: np.minimum(level, 1.5) for unit, level in units.items()})
+        marks = {name: face.landmarks[name] for name in _MARKS.get(self.name, ()) if name in face.landmarks}
+        return replace(face, landmarks=marks, texture=person.picture)
+
+    def _recording(self, sequence):
+        return _recording(self, sequence.name, sequence.subject, sequence.emotion, sequence.code)
+
+
+class _Person(NamedTuple):
+    bust: head.Bust
+    style: dict
+    picture: np.ndarray  # (PICTURE, PICTURE, 3) uint8 albedo
+
+
+class _Recording(NamedTuple):
+    course: tuple[timing.Burst, ...]
+    motion: Motion
+
+
+def _stream(*key):
+    """A random stream that depends on the words of its key alone."""
+    digest = hashlib.sha256("/".join(map(str, (VERSION, *key))).encode()).digest()
+    return np.random.default_rng(np.frombuffer(digest[:16], np.uint32))
+
+
+# Items come sorted by subject, so a few of each are enough.
+@lru_cache(maxsize=4)
+def _person(twin, subject):
+    """All that stays of a subject."""
+    rng = _stream(twin.name, subject)
+    sex = subject[0] if subject[0] in "FM" else None
+    who, spread = head.random_identity(rng, sex=sex), twin.dials.identity
+    if spread != 1:
+        traits = {name: score if name == "sex" else spread * score for name, score in who.traits.items()}
+        who = replace(who, traits=traits, waves=who.waves * [spread, 1, 1, 1, 1])
+    return _Person(head.sculpt(who), personal_style(rng, twin.dials.variation), head.texture(who, PICTURE))
+
+
+@lru_cache(maxsize=4)
+def _recording(twin, name, subject, emotion, code):
+    """What happens in a sequence: the course of the action units and the head's motion."""
+    dials, rng = twin.dials, _stream(twin.name, name)
+    duration = (rosters.length(twin.name, code, name, _stream) - 1) / rosters.FPS[twin.name]
+    moved = motion(twin.sensor, rng)
+    style = _person(twin, subject).style
+    if twin.name == "BU-4DFE":
+        units = sample_expression(emotion, rng.uniform(3.0, 4.0), rng, style, dials.strength)
+        course = timing.posed(units, duration, rng, dials.irregularity)
+    elif twin.name == "BP4D":
+        count = 1 + rng.poisson(duration / 6)
+        shown = [spontaneous_expression(emotion, rng, style, dials.strength) for _ in range(count)]
+        speech = TALKING.get(code, 0.05)
+        course = timing.spontaneous(
+            shown, duration, rng, speech=speech, mixing=dials.mixing, irregularity=dials.irregularity
         )
-        return scan(head.head(identity, units), SENSORS[self.name], take)
+    else:
+        course = timing.micro(micro_expression(emotion, rng, dials.strength), duration, rng, dials.irregularity)
+    return _Recording(course, moved)
 
 
-def _bu3dfe_scans():
-    """100 subjects (56 F, 44 M) x (neutral + 6 emotions x 4 levels)."""
-    subjects = [f"F{i:04d}" for i in range(1, 57)] + [f"M{i:04d}" for i in range(1, 45)]
-    ancestry = _rng("BU-3DFE", "ancestry").permutation(np.repeat(list(_ANCESTRIES), list(_ANCESTRIES.values())))
-    for subject, group in zip(subjects, ancestry, strict=True):
-        for emotion, code in _CODES.items():
-            for level in (0,) if emotion == "neutral" else (1, 2, 3, 4):
-                yield corpora.Scan(f"{subject}_{code}{level:02d}{group}", subject, emotion, level, None, code)
-
-
-def _bosphorus_scans():
-    """105 subjects, 65 of whom show all six emotions, the others one to five; each a neutral and two single action
-    units.
-
-    A few subjects repeat an emotion, as in the real corpus, so that the rule of the lowest take has something to
-    choose.
-    """
-    rng = _rng("Bosphorus", "index")
-    complete = set(rng.permutation(105)[:65].tolist())
-    for number in range(105):
-        subject = f"bs{number:03d}"
-        shown = (
-            _BASIC if number in complete else tuple(np.array(_BASIC)[np.sort(rng.permutation(6)[: rng.integers(1, 6)])])
-        )
-        codes = [("N", "N", "neutral", 0), *(("E", _WORDS[e], str(e), 0) for e in shown)]
-        if rng.random() < 0.15:
-            codes.append(("E", _WORDS[shown[0]], str(shown[0]), 1))
-        codes += [("LFAU", "9", None, 0), ("UFAU", "4", None, 0)]
-        for kind, word, emotion, take in codes:
-            yield corpora.Scan(f"{subject}_{kind}_{word}_{take}", subject, emotion, None, None, f"{kind}_{word}")
-
-
-def _single_unit(code, rng):
-    return {int(code.split("_")[1]): float(rng.uniform(0.7, 1.0))}
+def _as_text(face):
+    """What the text of a .wrl or .obj keeps of a mesh, and its .bnd of its landmarks if it has any."""
+    vertices = np.round(face.vertices, 6)
+    marks = {}
+    if face.landmarks:
+        # A .bnd names vertices: a marked point is the vertex nearest to where the marker aimed.
+        aims = np.array([*face.landmarks.values()])
+        closeness = aims @ vertices.T - 0.5 * (vertices**2).sum(1)  # |aim|^2 / 2 less half of the squared distance
+        marks = dict(zip(face.landmarks, vertices[closeness.argmax(1)], strict=True))
+    coordinates = np.round(face.texture_coordinates, 6)
+    return replace(face, vertices=vertices, landmarks=marks, texture_coordinates=coordinates)
 
 
 def depth_grid(mesh, step=GRID_STEP):
@@ -151,7 +246,7 @@ def depth_grid(mesh, step=GRID_STEP):
 
     Returns:
         (5, R, C) planes x, y, z (mm; `bnt.MISSING` outside the face) and u, v (in [0, 1], v from the top), row 0 at
-        the bottom.
+        the bottom; and the (R, C, 3) uint8 picture of the same points, row 0 on top.
     """
     import open3d
 
@@ -164,32 +259,25 @@ def depth_grid(mesh, step=GRID_STEP):
     )
     top = 500.0
     rays = np.stack([x, y, np.full_like(x, top), *(np.full_like(x, v) for v in (0, 0, -1))], -1).astype(np.float32)
-    z = top - scene.cast_rays(open3d.core.Tensor(rays))["t_hit"].numpy().astype(np.float64)
-    u, v = (x - low[0]) / (high[0] - low[0]), 1 - (y - low[1]) / (high[1] - low[1])  # v counts from the top
-    grid = np.stack([x, y, z, np.clip(u, 0, 1), np.clip(v, 0, 1)])
-    grid[:3, ~np.isfinite(z)] = bnt.MISSING
-    return grid
+    hits = scene.cast_rays(open3d.core.Tensor(rays))
+    z = top - hits["t_hit"].numpy().astype(np.float64)
+    seen = np.isfinite(z)
+    # The picture has one pixel per point: u, v are the middle of its pixel.
+    u = np.broadcast_to((np.arange(columns) + 0.5) / columns, x.shape)
+    v = np.broadcast_to(1 - (np.arange(rows)[:, None] + 0.5) / rows, x.shape)
+    grid = np.stack([x, y, z, u, v])
+    grid[:3, ~seen] = bnt.MISSING
+    second, third = hits["primitive_uvs"].numpy()[seen].T.astype(np.float64)
+    corners = mesh.texture_coordinates[mesh.triangles[hits["primitive_ids"].numpy()[seen]]]  # (N, 3, 2)
+    weights = np.stack([1 - second - third, second, third], 1)
+    picture = np.zeros((rows, columns, 3), np.uint8)
+    picture[seen] = _sampled(mesh.texture, (corners * weights[..., None]).sum(1))
+    return grid, picture[::-1]
 
 
-def export(twin, folder, subjects=3):
-    """Write the first `subjects` subjects in the corpus' native format below `folder`; returns the corpus' folder.
-
-    Raises:
-        FileExistsError: the folder holds that corpus already.
-    """
-    target = Path(folder) / twin.name
-    if target.exists():
-        raise FileExistsError(f"{target}: exists; a twin is only written into a new folder")
-    chosen = sorted({s.subject for s in twin.scans})[:subjects]
-    for wanted in (s for s in twin.scans if s.subject in chosen):
-        if twin.name == "BU-3DFE":
-            path = target / wanted.subject / f"{wanted.name}_F3D.wrl"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            formats.write_mesh(twin.read(wanted), path)
-        else:
-            path = target / "BosphorusDB" / wanted.subject / f"{wanted.name}.bnt"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            grid, marked = twin.native(wanted)
-            bnt.write_bnt(grid, path)
-            landmarks.write_lm3(marked, path.with_suffix(".lm3"))
-    return target
+def _sampled(picture, coordinates):
+    """(N, 3) colours of a picture's pixels at (N, 2) texture coordinates."""
+    height, width = picture.shape[:2]
+    column = np.clip((coordinates[:, 0] * width).astype(int), 0, width - 1)
+    row = np.clip(((1 - coordinates[:, 1]) * height).astype(int), 0, height - 1)
+    return picture[row, column]

@@ -1,0 +1,73 @@
+"""Cards of the twins: what each of them is, where its figures come from, and what it is not."""
+
+from typing import NamedTuple
+
+
+class Card(NamedTuple):
+    """subjects, items   counts
+    shows             which expressions, and how they run in time
+    sensor            what the scanner does to them
+    sources           published; everything else is this project's own choice
+    is_not            what a result on this twin does not say
+    """
+
+    subjects: str
+    items: str
+    shows: str
+    sensor: str
+    sources: str
+    is_not: str
+
+
+_HEAD = "not a real person: one parametric head, in shape, skin and muscles of less variety than people have"
+_EMFACS = "Du et al. 2014 (units), Cordaro et al. 2018 (a person's own quarter), Ekman et al. 1981 (asymmetry)"
+CARDS = {
+    "BU-3DFE": Card(
+        subjects="100 (56 F, 44 M)",
+        items="2,500 scans: neutral, and 6 emotions at 4 levels",
+        shows="posed at the apex, intensities 0.4 to 1 of FACS A-E = 0.2-1; a person keeps their units and adds own",
+        sensor="stereo photogrammetry: 0.15 mm noise, 0.25 mm ripple, few holes, 4 degrees of pose; 83 landmarks, 1 mm",
+        sources=f"Yin et al. 2006 (protocol, sensor); {_EMFACS}",
+        is_not=f"{_HEAD}; ancestries are in the names alone",
+    ),
+    "Bosphorus": Card(
+        subjects="105, of whom 65 show all six emotions",
+        items="neutral, one to six emotions, two single action units each; some emotions twice",
+        shows="posed at the apex, one strong take, otherwise as BU-3DFE",
+        sensor="structured light from one viewpoint: a depth grid of 2.6 mm, 0.3 mm noise, holes where the view is"
+        " hidden; 22 landmarks, 1 mm",
+        sources=f"Savran et al. 2008 (protocol, sensor); {_EMFACS}",
+        is_not=f"{_HEAD}; without the real corpus' turned and occluded scans; its grid is coarser than the real one",
+    ),
+    "BU-4DFE": Card(
+        subjects="101 (58 F, 43 M)",
+        items="606 sequences of 60 to 126 frames at 25 per second, about 100 on average",
+        shows="posed: neutral - low - high - low - neutral, one slow burst; blinks",
+        sensor="passive stereo, 0.2 mm RMS; every frame triangulated and cropped by itself; 83 landmarks in each",
+        sources="Yin et al. 2008 (protocol, sensor), Flash & Hogan 1985 (curves), Bentivoglio et al. 1997 (blinks);"
+        f" {_EMFACS}",
+        is_not=f"{_HEAD}; the real frames have about 35,000 vertices, these 4,300; a person's picture is the same in all"
+        " frames",
+    ),
+    "BP4D": Card(
+        subjects="41 (23 F, 18 M)",
+        items="328 sequences, 8 tasks, as many frames as people coded in each task: 90 to 768 at 25 per second",
+        shows="spontaneous: several irregular bursts of a part of the person's units at A-C, among units of another"
+        " cause (half of BP4D's base rates), speech in T1, T4 and T7, blinks; the task is the class",
+        sensor="passive stereo, 0.2 mm RMS; the head sways by 5 degrees; no landmarks; AU codes from the true units",
+        sources="Zhang et al. 2014 (protocol), Valstar et al. 2015 (intensities), Durán & Fernández-Dols 2021 (partial"
+        " displays), Schmidt et al. 2006 and Ekman & Friesen 1982 (timing), Chandrasekaran et al. 2009 (speech),"
+        " Keltner 1995 (embarrassment), Prkachin & Solomon 2008 (pain)",
+        is_not=f"{_HEAD}; whom a task does not move shows its emotion all the same; nobody leaves the picture",
+    ),
+    "4DME": Card(
+        subjects="41",
+        items="267 clips of 42 to 66 frames at 60 per second; positive 55, negative 142, surprise 30, repression 9,"
+        " others 31",
+        shows="micro-expressions: one burst of 0.17 to 0.5 s at A-B of one to three units",
+        sensor="as BU-4DFE; no landmarks",
+        sources="Li et al. 2022 (protocol), Yan et al. 2013 (durations), Yan et al. 2014 (units of the categories)",
+        is_not=f"{_HEAD}; native names are not public, so it is a manifest with .obj files; one category a clip; its"
+        " action units come from CASME II, not from 4DME",
+    ),
+}
