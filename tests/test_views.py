@@ -6,8 +6,9 @@ import pytest
 from mvlm.faces.anatomy import TRAITS
 from mvlm.faces.head import Identity, head
 from mvlm.faces.mesh import Mesh
+from mvlm.faces.pose import find_pose
 from mvlm.faces.sensors import rotation
-from mvlm.faces.views import AMBIENT, DIFFUSE, LIGHT, PIVOT, WINDOW, align, normals, project
+from mvlm.faces.views import AMBIENT, DIFFUSE, LIGHT, PIVOT, WINDOW, normals, project
 
 AVERAGE = Identity(dict.fromkeys(TRAITS, 0.0), np.zeros((0, 5)), None)
 
@@ -15,6 +16,10 @@ AVERAGE = Identity(dict.fromkeys(TRAITS, 0.0), np.zeros((0, 5)), None)
 @pytest.fixture(scope="module")
 def face():
     return head(AVERAGE, {12: 0.5})
+
+
+def align(mesh):
+    return find_pose(mesh).of(mesh.vertices)
 
 
 def turned(mesh, turn, shift=(0, 0, 0)):
@@ -30,14 +35,14 @@ def test_alignment_undoes_a_pose(face, pose, names):
     kept = {n: p for n, p in kept.items() if n[-1].isdigit() == numbered}
     marked = Mesh(face.vertices, face.triangles, kept)
     straight, back = align(marked), align(turned(marked, rotation(*pose), (15, -20, 40)))
-    assert np.abs(straight.vertices - back.vertices).max() < 2.0  # mm; the foremost points differ a little
+    assert np.abs(straight - back).max() < 2.0  # mm; the foremost points differ a little
 
 
 def test_alignment_without_landmarks_keeps_the_pose(face):
     bare = Mesh(face.vertices + [30, 10, 50], face.triangles)
-    moved = align(bare).vertices - bare.vertices
+    moved = align(bare) - bare.vertices
     np.testing.assert_allclose(moved, np.tile(moved[:1], (len(moved), 1)), atol=1e-9)
-    assert np.abs(align(bare).vertices.max(0)[2]) < 2.0  # the nose tip is the foremost point
+    assert np.abs(align(bare).max(0)[2]) < 2.0  # the nose tip is the foremost point
 
 
 def test_the_left_view_shows_the_left_cheek(face):
@@ -62,13 +67,12 @@ def test_pixels_against_a_loop_over_triangles():
     cells = np.arange(81).reshape(9, 9)
     a, b, c, d = cells[:-1, :-1].ravel(), cells[:-1, 1:].ravel(), cells[1:, :-1].ravel(), cells[1:, 1:].ravel()
     mesh = Mesh(vertices, np.vstack([np.column_stack([a, b, c]), np.column_stack([b, d, c])]).astype(np.int32))
-    size, yaw = 12, 30.0
+    size, yaw, light = 12, 30.0, np.array(LIGHT) / np.linalg.norm(LIGHT)
     fast = project(mesh, yaws=(yaw,), size=size)[0, :, :, 0]
 
-    mesh = align(mesh)
     turn = rotation(-yaw, 0, 0)
-    points, normal = (mesh.vertices - PIVOT) @ turn.T, normals(mesh) @ turn.T
-    light = np.array(LIGHT) / np.linalg.norm(LIGHT)
+    points = (align(mesh) - PIVOT) @ turn.T
+    shade = normals(points, mesh.triangles) @ light
     for row in range(size):
         for column in range(size):
             x, y = (column + 0.5) / size * WINDOW - WINDOW / 2, WINDOW / 2 - (row + 0.5) / size * WINDOW
@@ -82,8 +86,8 @@ def test_pixels_against_a_loop_over_triangles():
                     continue
                 depth = (1 - u - v) * points[i, 2] + u * points[j, 2] + v * points[k, 2]
                 if depth > best:
-                    n = (1 - u - v) * normal[i] + u * normal[j] + v * normal[k]
-                    best, grey = depth, AMBIENT + DIFFUSE * np.clip(n @ light / np.linalg.norm(n), 0, 1)
+                    here = (1 - u - v) * shade[i] + u * shade[j] + v * shade[k]
+                    best, grey = depth, AMBIENT + DIFFUSE * np.clip(here, 0, 1)
             assert abs(grey - float(fast[row, column])) <= 1.0, (row, column)
 
 

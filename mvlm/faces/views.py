@@ -1,135 +1,161 @@
 """Mesh -> front, left and right images, by ray casting on the CPU (Open3D's Embree), never through OpenGL.
 
-A view is an orthographic grey picture of the shaded geometry in one fixed window of millimetres around the nose tip.
-The camera of a positive yaw stands on the subject's left, so the *left* view shows the left cheek. The paper says
-front, left and right profiles and gives no angle; the default is 0, +45, -45 degrees.
+A view is an orthographic picture in one fixed window of millimetres around the nose tip. The camera of a positive yaw
+stands on the subject's left, so the *left* view shows the left cheek. The paper says front, left and right profiles
+and gives no angle; the default is 0, +45, -45 degrees.
 """
 
-from dataclasses import replace
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
+from mvlm.faces.mesh import Mesh
+from mvlm.faces.pose import Pose, find_pose
+
 YAWS = (0.0, 45.0, -45.0)
+CHANNELS = ("shaded", "texture", "depth", "normals")
+GREY = ("shaded", "depth")  # channels whose three colours are one
 WINDOW = 190.0  # mm across a view: from the hair line to a dropped chin
 PIVOT = (0.0, 0.0, -60.0)  # mm from the nose tip: the cameras turn about the vertical through it and look at it
+AWAY = 300.0  # mm from the pivot to a camera
 LIGHT = (0.0, 0.5, 0.85)  # towards the light, camera frame: above the camera, so that folds and brows cast shade
 AMBIENT, DIFFUSE = 40.0, 215.0  # grey levels; the background is 0
-TIP_FROM_EYES = (
-    -34.5,
-    36.0,
-)  # mm down and forward from the eyes' middle to the nose tip of an upright adult face; its direction is used
+DEPTH = 80.0  # mm before and behind the pivot that a depth image tells apart, in steps of 0.63 mm
 
 
-def align(mesh):
-    """Upright, frontal, nose tip at the origin.
+def project(
+    mesh: Mesh,
+    yaws: Sequence[float] = YAWS,
+    size: int = 64,
+    *,
+    channel: str = "shaded",
+    light: Sequence[float] = LIGHT,
+    pose: Pose | None = None,
+    threads: int = 1,
+) -> np.ndarray:
+    """Views of one face.
 
-    With landmarks the pose comes from what no expression moves: the centres of the eyes and the tip of the nose,
-    which is searched on the surface because corpora mark noses differently. Without landmarks the pose is taken as it
-    is.
-
-    Returns:
-        `Mesh`, landmarks moved along.
-    """
-    left, right = (_mean(mesh.landmarks, f"{side} eye ", f"{side} eye corner") for side in ("left", "right"))
-    nose = _mean(mesh.landmarks, "nose ", "nose tip")
-    turn = np.eye(3)
-    if left is not None and right is not None and nose is not None:
-        turn = _upright(left, right, nose)
-        for _ in range(2):  # the foremost point depends a little on the pose
-            tip = _foremost(mesh.vertices @ turn.T, turn @ nose, 22.0) @ turn
-            turn = _upright(left, right, tip)
-        tip = turn @ tip
-    else:
-        middle = np.median(mesh.vertices, axis=0)
-        tip = _foremost(mesh.vertices, middle, 45.0)
-    landmarks = {name: turn @ point - tip for name, point in mesh.landmarks.items()}
-    return replace(mesh, vertices=mesh.vertices @ turn.T - tip, landmarks=landmarks)
-
-
-def _mean(landmarks, numbered, named):
-    """Centre of a group: points "<numbered><i>" of 83, or else those whose name ends in `named`; None without any."""
-    points = [p for name, p in landmarks.items() if name.startswith(numbered) and name[len(numbered) :].isdigit()]
-    points = points or [p for name, p in landmarks.items() if name.endswith(named)]
-    return np.mean(points, axis=0) if points else None
-
-
-def _upright(left, right, tip):
-    """(3, 3) rotation that levels the eyes and puts the nose tip where an upright face has it."""
-    across = (left - right) / np.linalg.norm(left - right)
-    down = tip - (left + right) / 2
-    down = down - (down @ across) * across
-    down /= np.linalg.norm(down)
-    expected = np.array([0.0, *TIP_FROM_EYES]) / np.hypot(*TIP_FROM_EYES)
-    wanted = np.stack([[1.0, 0.0, 0.0], expected, np.cross([1.0, 0.0, 0.0], expected)])
-    return wanted.T @ np.stack([across, down, np.cross(across, down)])
-
-
-def _foremost(vertices, centre, radius):
-    """The middle of the foremost hundredth (at least eight) of the points within `radius` mm: no noise decides."""
-    near = vertices[np.linalg.norm((vertices - centre)[:, :2], axis=1) < radius]
-    near = near if len(near) else vertices
-    return np.median(near[np.argsort(-near[:, 2])[: max(8, len(near) // 100)]], axis=0)
-
-
-def normals(mesh):
-    """(V, 3) unit vertex normals, weighted by area; zero where no triangle meets."""
-    corners = mesh.vertices[mesh.triangles]
-    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.stack(
-        [np.bincount(mesh.triangles.ravel(), np.repeat(face[:, k], 3), len(mesh.vertices)) for k in range(3)], 1
-    )
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
-
-
-def project(mesh, yaws=YAWS, size=64, light=LIGHT):
-    """Views of one aligned face.
+    Channels: "shaded" geometry (Lambert, shade taken at the vertices and interpolated); "texture", the picture's own
+    colours, bilinear; "depth", 1 for 80 mm behind the pivot to 255 for 80 mm before it; "normals" in the camera's
+    frame, x y z as red green blue, -1 to 1 as 0 to 255.
 
     Args:
-        mesh: `Mesh` in any pose near frontal; it is aligned first.
+        mesh: `Mesh` in any pose near frontal.
         yaws: camera azimuths in degrees, positive on the subject's left.
         size: side of a view in pixels.
-        light: direction towards the light in the camera's frame.
+        channel: one of `CHANNELS`.
+        light: direction towards the light in the camera's frame; of "shaded".
+        pose: where the face is; None finds it. The frames of a sequence share that of the first.
+        threads: of the ray casting; 0 takes all cores. Building the ray tree uses one in any case.
 
     Returns:
         (V, size, size, 3) uint8, background 0.
+
+    Raises:
+        ValueError: no such channel; or no texture, or one that cannot be read.
     """
     import open3d  # half a second, and only needed here
 
-    mesh = align(mesh)
+    if channel not in CHANNELS:
+        nearest = get_close_matches(channel, CHANNELS, n=1, cutoff=0.0)[0]
+        raise ValueError(f"channel {channel!r}: expected one of {', '.join(CHANNELS)}; did you mean {nearest!r}?")
+    picture = _picture(mesh) if channel == "texture" else None
+    pose = find_pose(mesh) if pose is None else pose
+    points = pose.of(mesh.vertices).astype(np.float32)
+    rays, turns = _rays(tuple(map(float, yaws)), size)
     scene = open3d.t.geometry.RaycastingScene(nthreads=1)
-    scene.add_triangles(
-        np.ascontiguousarray(mesh.vertices, np.float32), np.ascontiguousarray(mesh.triangles, np.uint32)
-    )
-    rays, turns = _rays(tuple(yaws), size)
-    hits = scene.cast_rays(open3d.core.Tensor(rays))
-    hit = np.isfinite(hits["t_hit"].numpy())
-    corners = mesh.triangles[hits["primitive_ids"].numpy()[hit].astype(np.int64)]
-    u, v = hits["primitive_uvs"].numpy()[hit].T.astype(np.float64)
-    normal = normals(mesh)
-    at = (
-        (1 - u - v)[:, None] * normal[corners[:, 0]]
-        + u[:, None] * normal[corners[:, 1]]
-        + v[:, None] * normal[corners[:, 2]]
-    )
-    towards = np.asarray(light, float) / np.linalg.norm(light)
-    per_view = (turns.transpose(0, 2, 1) @ towards)[np.flatnonzero(hit) // size**2]  # the light turns with the camera
-    shade = np.einsum("nk,nk->n", at, per_view) / np.maximum(np.linalg.norm(at, axis=1), 1e-12)
-    grey = np.zeros(len(rays))
-    grey[hit] = AMBIENT + DIFFUSE * np.clip(shade, 0, 1)
-    views = np.rint(grey).astype(np.uint8).reshape(len(yaws), size, size)
-    return np.repeat(views[..., None], 3, axis=-1)
+    scene.add_triangles(points, mesh.triangles.astype(np.uint32))
+    hits = scene.cast_rays(open3d.core.Tensor.from_numpy(rays), nthreads=threads)
+    away = hits["t_hit"].numpy()
+    hit = np.flatnonzero(np.isfinite(away))
+    triangle, where = hits["primitive_ids"].numpy()[hit], hits["primitive_uvs"].numpy()[hit]
+    weights = np.column_stack([1 - where[:, 0] - where[:, 1], where])  # (H, 3) of the triangle's corners
+    if channel == "depth":
+        colour = 1 + 127 / DEPTH * (AWAY - away[hit] + DEPTH)
+    elif channel == "texture":
+        corners = mesh.triangles if mesh.texture_triangles is None else mesh.texture_triangles
+        uv = mesh.texture_coordinates.astype(np.float32)[corners[triangle]]
+        colour = _bilinear(picture, np.einsum("hc,hck->hk", weights, uv))
+    else:
+        # Rows of `per_view` are one view's vertices after another's: a hit's corners lie in its own view's part.
+        corners = mesh.triangles[triangle] + (hit // size**2 * len(points))[:, None]
+        if channel == "shaded":
+            towards = turns.transpose(0, 2, 1) @ (np.asarray(light, np.float32) / np.float32(np.linalg.norm(light)))
+            per_view = normals(points, mesh.triangles) @ towards.T  # the light turns with the camera
+            shade = np.einsum("hc,hc->h", weights, per_view.T.ravel()[corners])
+            colour = AMBIENT + DIFFUSE * np.clip(shade, 0, 1)
+        else:
+            per_view = np.concatenate([normals(points, mesh.triangles) @ turn.T for turn in turns])
+            towards = np.einsum("hc,hck->hk", weights, per_view[corners])
+            towards /= np.maximum(np.linalg.norm(towards, axis=1, keepdims=True), 1e-12)
+            colour = 127.5 + 127.5 * towards
+    views = np.zeros((len(rays), 3), np.uint8)
+    levels = np.clip(np.rint(colour), 0, 255).astype(np.uint8)
+    views[hit] = levels if levels.ndim == 2 else levels[:, None]
+    return views.reshape(len(turns), size, size, 3)
 
 
-def _rays(yaws, size):
-    """(V*size*size, 6) float32 origins and directions, and the (V, 3, 3) turns of the cameras."""
+def normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(V, 3) unit vertex normals of (V, 3) points, weighted by area; zero where no triangle meets."""
+    from scipy.sparse import csc_array
+
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    (x1, y1, z1), (x2, y2, z2) = (b - a).T, (c - a).T
+    face = np.column_stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2])
+    # Column t of the matrix has its ones at the corners of triangle t; a product adds up in a fixed order.
+    ones, starts = np.ones(triangles.size, points.dtype), np.arange(0, triangles.size + 1, 3)
+    total = csc_array((ones, triangles.ravel(), starts), shape=(len(points), len(triangles))) @ face
+    return total / np.maximum(np.sqrt((total**2).sum(1, keepdims=True)), 1e-12)
+
+
+@lru_cache(maxsize=8)
+def _rays(yaws: tuple[float, ...], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """(V*size*size, 6) float32 origins and directions, and the (V, 3, 3) float32 turns world -> camera."""
     step = (np.arange(size) + 0.5) / size * WINDOW - WINDOW / 2
     across, up = np.meshgrid(step, -step)
+    grid = np.stack([across, up, np.full_like(up, AWAY)], -1).reshape(-1, 3)
     turns, rays = [], []
     for yaw in yaws:
         c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
-        turn = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])  # world -> camera: the face turns towards the image's left
-        grid = np.stack([across, up, np.full_like(up, 300.0)], -1).reshape(-1, 3)
+        turn = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])  # the face turns towards the image's left
         origin = grid @ turn + PIVOT
         rays.append(np.hstack([origin, np.tile(np.array([0.0, 0.0, -1.0]) @ turn, (len(origin), 1))]))
         turns.append(turn)
-    return np.concatenate(rays).astype(np.float32), np.stack(turns)
+    return np.concatenate(rays).astype(np.float32), np.stack(turns).astype(np.float32)
+
+
+def _picture(mesh: Mesh) -> np.ndarray:
+    """(H, W, 3) uint8 texture of a mesh."""
+    if mesh.texture is None or mesh.texture_coordinates is None:
+        lacking = "picture" if mesh.texture_coordinates is not None else "texture coordinates"
+        raise ValueError(f"channel 'texture': expected a mesh with a picture and coordinates in it, found no {lacking}")
+    if not isinstance(mesh.texture, Path):
+        return mesh.texture
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # a small file may claim gigabytes
+        try:
+            with Image.open(mesh.texture) as picture:
+                return np.asarray(picture.convert("RGB"))
+        except (OSError, ValueError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+            raise ValueError(f"{mesh.texture}: expected a picture, found {error}") from error
+
+
+def _bilinear(picture: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """(H, W, 3) at (N, 2) fractions u from the left, v from the bottom -> (N, 3) float32; the border goes on."""
+    height, width = picture.shape[:2]
+    x = np.clip(uv[:, 0] * width - 0.5, 0, width - 1)  # texel centres lie at half steps
+    y = np.clip((1 - uv[:, 1]) * height - 0.5, 0, height - 1)
+    left, top = x.astype(np.intp), y.astype(np.intp)
+    right, low = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    across, down = (x - left)[:, None].astype(np.float32), (y - top)[:, None].astype(np.float32)
+    upper = picture[top, left] * (1 - across) + picture[top, right] * across
+    lower = picture[low, left] * (1 - across) + picture[low, right] * across
+    return upper * (1 - down) + lower * down
