@@ -147,8 +147,8 @@ class _Document:
             if word == b"mtllib":
                 self.libraries.append(rest.decode("utf-8", errors="replace").strip())
             elif word.strip() not in _IGNORED:
-                raise self.error(start, "a line v, vt, vn, f, g, s, o, usemtl or mtllib",
-                                 repr(word[:60].decode("latin-1")))
+                raise self.error(start, "a line v, vt, vn, f, g, s, o, usemtl or mtllib and its values",
+                                 repr(word.strip()[:60].decode("latin-1")))
         return lines
 
     def gathered(self, key: bytes, starts: np.ndarray, ends: np.ndarray) -> _Lines:

@@ -23,7 +23,7 @@ _TYPES = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4
           "double": "f8", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4",
           "float32": "f4", "float64": "f8"}
 _COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
-_HEADER_END = re.compile(rb"^end_header[ \t]*(\r\n|\n|\r)", re.MULTILINE)
+_HEADER_END = re.compile(rb"(?<=[\r\n])end_header[ \t]*(\r\n|\n|\r)")
 _LONGEST_HEADER = 2**16
 _MOST = 100  # elements and properties; real files have about ten
 _PICTURE = re.compile(r"TextureFile\s+(.+)", re.IGNORECASE)
