@@ -1,43 +1,60 @@
-"""Two real ranks against one process: every gradient equal, and two widespread wrong gathers told apart from it."""
+"""Real ranks against one process: every gradient equal, and two widespread wrong gathers told apart from it."""
 
 import pytest
 import torch
 import torch.distributed as dist
 from torch import nn
 
-from mvlm import distributed, losses
+from mvlm import chunks, distributed, losses
 
-RANKS, BATCH, VIEWS = 2, 4, 3
+ROWS, VIEWS, WIDTH = 8, 3, 4
 # The ranks hold different numbers of negative pairs, so that a mean per rank would not be the mean over all.
 LABELS = torch.tensor([0, 0, 0, 1, 2, 1, 0, 2])
 SUBJECTS = torch.tensor([5, 6, 5, 6, 7, 7, 8, 5])
 TOLERANCE = 1e-10
+READINGS = [
+    losses.Readings(),
+    losses.Readings("4D", "6B", "8B"),
+    losses.Readings("4E", "6D", "8D"),
+    losses.Readings("4A", "6C", "8C"),
+]
 
 
 class Model(nn.Module):
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)
-        self.image = nn.Linear(6, 4, dtype=torch.float64)
-        self.text = nn.Linear(6, 4, dtype=torch.float64)
+        self.image = nn.Linear(6, WIDTH, dtype=torch.float64)
+        self.text = nn.Linear(6, WIDTH, dtype=torch.float64)
         self.log_temperature = nn.Parameter(torch.tensor(-0.4, dtype=torch.float64))
+        self.scale = nn.Parameter(torch.tensor(2.0, dtype=torch.float64))
+        self.bias = nn.Parameter(torch.tensor(-1.0, dtype=torch.float64))
+        self.query = nn.Parameter(torch.linspace(-1, 1, WIDTH, dtype=torch.float64))
 
-    def forward(self, images, texts):
-        return self.image(images), self.text(texts), self.log_temperature.exp()
+    def forward(self, images, texts, labels, subjects, readings, gather=losses.identity, share=losses.identity):
+        """The objective; `gather` brings the other ranks' rows into it, `share` puts them beside its own before it."""
+        learnt = {"scale": self.scale, "bias": self.bias, "query": self.query}
+        return losses.objective(
+            share(self.image(images)),
+            share(self.text(texts)),
+            temperature=self.log_temperature.exp(),
+            labels=share(labels),
+            subjects=share(subjects),
+            readings=readings,
+            gather=gather,
+            **learnt,
+        ).total
 
 
 def inputs():
+    """The rows of all ranks: images, texts, labels, subjects."""
     generator = torch.Generator().manual_seed(1)
-    rows = RANKS * BATCH
-    images = torch.randn(rows, VIEWS, 6, generator=generator, dtype=torch.float64)
-    return images, torch.randn(rows, 6, generator=generator, dtype=torch.float64)
+    images = torch.randn(ROWS, VIEWS, 6, generator=generator, dtype=torch.float64)
+    return images, torch.randn(ROWS, 6, generator=generator, dtype=torch.float64), LABELS, SUBJECTS
 
 
-def objective(images, texts, labels, subjects, *, model, gather=losses.identity):
-    views, text, temperature = model(images, texts)
-    return losses.objective(
-        views, text, temperature=temperature, labels=labels, subjects=subjects, readings=losses.Readings("4D"), gather=gather
-    ).total
+def own_inputs():
+    return [x.chunk(dist.get_world_size())[dist.get_rank()] for x in inputs()]
 
 
 class KeepOwnSlice(torch.autograd.Function):
@@ -45,101 +62,96 @@ class KeepOwnSlice(torch.autograd.Function):
 
     @staticmethod
     def forward(_ctx, x):
-        parts = [torch.empty_like(x) for _ in range(RANKS)]
+        parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
         dist.all_gather(parts, x.contiguous())
         return torch.cat(parts)
 
     @staticmethod
     def backward(_ctx, grad):
-        return grad.chunk(RANKS)[dist.get_rank()]
+        return grad.chunk(dist.get_world_size())[dist.get_rank()]
 
 
-def mode_a(images, texts, labels, subjects, *, model):
+def put_back(x):
     """Mode A: every rank takes the loss of all rows, in which only its own carry a gradient."""
+    parts = list(KeepOwnSlice.apply(x.detach()).chunk(dist.get_world_size()))
+    parts[dist.get_rank()] = x
+    return torch.cat(parts)
 
-    def put_back(x):
-        parts = list(KeepOwnSlice.apply(x.detach()).chunk(RANKS))
-        parts[dist.get_rank()] = x
-        return torch.cat(parts)
 
-    views, text, temperature = model(images, texts)
-    ids = {"labels": KeepOwnSlice.apply(labels), "subjects": KeepOwnSlice.apply(subjects)}
-    return losses.objective(put_back(views), put_back(text), temperature=temperature, readings=losses.Readings("4D"), **ids).total
+GATHERS = {"exact": {"gather": distributed.gather}, "A": {"share": put_back}, "F": {"gather": KeepOwnSlice.apply}}
 
 
 def gradients(loss, model):
+    """Gradients of what the loss depends on: {name of the parameter: gradient}, and the loss itself."""
     model.zero_grad()
     loss.backward()
-    return {name.removeprefix("module."): p.grad.clone() for name, p in model.named_parameters()}
+    found = {name.removeprefix("module."): p.grad for name, p in model.named_parameters() if p.grad is not None}
+    return {"loss": loss.detach(), **{name: gradient.clone() for name, gradient in found.items()}}
 
 
-def work(rank, folder):
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=RANKS)
-    torch.set_num_threads(1)
-    own = [x.chunk(RANKS)[rank] for x in (*inputs(), LABELS, SUBJECTS)]
-    model = nn.parallel.DistributedDataParallel(Model())
-    result = {
-        "exact": gradients(objective(*own, model=model, gather=distributed.gather), model),
-        "A": gradients(mode_a(*own, model=model), model),
-        "F": gradients(objective(*own, model=model, gather=KeepOwnSlice.apply), model),
-        "order": distributed.gather(torch.full((1, 2), rank).T),
-    }
-    loss = objective(*own, model=model, gather=distributed.gather).detach()
-    dist.all_reduce(loss)
-    result["loss"] = loss / RANKS
+def on_ranks(readings, gather, entries):
+    """Gradients as DDP averages them, with the mean of the ranks' losses."""
+    model = nn.parallel.DistributedDataParallel(Model(), find_unused_parameters=True)
+    whole, chunks.ENTRIES = chunks.ENTRIES, entries
     try:
-        distributed.gather(torch.ones(BATCH - rank, 2))
-    except ValueError as error:
-        result["unequal"] = str(error)
-    torch.save(result, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
+        found = gradients(model(*own_inputs(), readings, **GATHERS[gather]), model)
+    finally:
+        chunks.ENTRIES = whole
+    dist.all_reduce(found["loss"])
+    found["loss"] /= dist.get_world_size()
+    return found
 
 
-@pytest.fixture(scope="module")
-def ranks(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ranks")
-    torch.multiprocessing.spawn(work, args=(str(folder),), nprocs=RANKS)
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(RANKS)]
-
-
-@pytest.fixture(scope="module")
-def one_process():
+def in_one_process(readings):
     model = Model()
-    loss = objective(*inputs(), LABELS, SUBJECTS, model=model)
-    return loss.detach(), gradients(loss, model)
+    return gradients(model(*inputs(), readings), model)
 
 
-def error(got, expected):
-    """Largest deviation per parameter; a comparison of norms would pass mode F."""
-    assert set(got) == set(expected)
+def errors(got, expected):
+    """Largest deviation per parameter; a comparison of norms would pass mode F. DDP fills what is unused with zeros."""
+    assert set(expected) <= set(got) and not any(got[name].any() for name in set(got) - set(expected))
     return {name: float((got[name] - expected[name]).abs().max()) for name in expected}
 
 
-def test_gradients_of_two_ranks_are_those_of_one_process(ranks, one_process):
-    loss, expected = one_process
-    assert all(grad.any() for grad in expected.values())
-    for rank in ranks:
-        assert max(error(rank["exact"], expected).values()) < TOLERANCE
-        assert abs(rank["loss"] - loss) < TOLERANCE
+@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("entries", [chunks.ENTRIES, 40], ids=["whole", "chunks"])
+@pytest.mark.parametrize("readings", READINGS, ids="-".join)
+def test_gradients_of_ranks_are_those_of_one_process(ranks, readings, entries, size):
+    expected = in_one_process(readings)
+    assert {"image.weight", "text.weight", "log_temperature", "scale", "bias"} <= set(expected)
+    assert all(gradient.any() for gradient in expected.values())
+    for got in ranks.run(on_ranks, readings, "exact", entries, size=size):
+        assert max(errors(got, expected).values()) < TOLERANCE
 
 
+@pytest.mark.parametrize("size", [2, 4])
 @pytest.mark.parametrize("mutant", ["A", "F"])
-def test_wrong_gathers_fail_the_same_comparison(ranks, one_process, mutant):
-    _, expected = one_process
-    for rank in ranks:
-        wrong = error(rank[mutant], expected)
+def test_wrong_gathers_fail_the_same_comparison(ranks, mutant, size):
+    expected = in_one_process(losses.Readings())
+    for got in ranks.run(on_ranks, losses.Readings(), mutant, chunks.ENTRIES, size=size):
+        wrong = errors(got, expected)
         assert wrong["image.weight"] > 1e-3 and wrong["text.weight"] > 1e-3
-        assert wrong["log_temperature"] < TOLERANCE  # what hides them: loss and temperature are right
+        assert wrong["loss"] < TOLERANCE and wrong["log_temperature"] < TOLERANCE  # what hides them
+
+
+def gathered():
+    return distributed.gather(torch.full((1, 2), dist.get_rank()).T).tolist()
 
 
 def test_rows_come_in_the_order_of_ranks(ranks):
-    for rank in ranks:
-        assert rank["order"].tolist() == [[0], [0], [1], [1]]
+    assert ranks.run(gathered, size=4) == [[[0], [0], [1], [1], [2], [2], [3], [3]]] * 4
+
+
+def unequal():
+    try:
+        distributed.gather(torch.ones(4 - dist.get_rank(), 2))
+    except ValueError as error:
+        return str(error)
 
 
 def test_unequal_batches_are_an_error_on_every_rank(ranks):
-    for rank in ranks:
-        assert "same size, got [4, 3]" in rank["unequal"]
+    for said in ranks.run(unequal, size=2):
+        assert said.endswith("same size, got [4, 3]")
 
 
 def test_without_a_process_group_the_rows_are_all_rows():

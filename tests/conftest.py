@@ -1,0 +1,70 @@
+"""Ranks for the whole suite: real processes, started once, at the first test that asks for them."""
+
+import multiprocessing
+import pickle
+import traceback
+from collections.abc import Iterator
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+MOST, SECONDS = 4, 120
+
+
+class Ranks:
+    """Up to `MOST` processes, each of which runs what it is given inside a process group of gloo."""
+
+    def __init__(self, folder: Path):
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["torch._dynamo", "mvlm.losses"])  # DDP needs it: imported once, not once a rank
+        self.folder, self.tasks, self.pipes = folder, 0, []
+        for rank in range(MOST):
+            ours, theirs = context.Pipe()
+            context.Process(target=_work, args=(rank, theirs), daemon=True).start()
+            theirs.close()  # a rank that dies ends its pipe
+            self.pipes.append(ours)
+
+    def run(self, function, *arguments, size: int) -> list:
+        """`function(*arguments)` on `size` ranks at once; what each returned, by rank. An error of any is raised."""
+        self.tasks += 1
+        task = pickle.dumps((function, arguments, size, self.folder / str(self.tasks)))
+        for pipe in self.pipes[:size]:
+            pipe.send_bytes(task)
+        returned = []
+        for rank, pipe in enumerate(self.pipes[:size]):
+            assert pipe.poll(SECONDS), f"rank {rank} of {size} is silent"
+            returned.append(pickle.loads(pipe.recv_bytes()))
+        errors = [value for failed, value in returned if failed]
+        assert not errors, "\n".join(errors)
+        return [value for _, value in returned]
+
+
+def _work(rank: int, pipe: Connection) -> None:
+    import torch
+    import torch.distributed as dist
+
+    torch.set_num_threads(1)
+    while True:
+        try:
+            function, arguments, size, meet = pickle.loads(pipe.recv_bytes())
+        except EOFError:  # the suite is over
+            return
+        timeout = timedelta(seconds=SECONDS / 2)
+        dist.init_process_group("gloo", init_method=f"file://{meet}", rank=rank, world_size=size, timeout=timeout)
+        try:
+            answer = False, function(*arguments)
+        except Exception:
+            answer = True, f"rank {rank}: {traceback.format_exc()}"
+        dist.destroy_process_group()
+        pipe.send_bytes(pickle.dumps(answer))
+
+
+@pytest.fixture(scope="session")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ranks]:
+    """A pool that `run`s functions of test modules on 1 to `MOST` ranks."""
+    pool = Ranks(tmp_path_factory.mktemp("ranks"))
+    yield pool
+    for pipe in pool.pipes:
+        pipe.close()
