@@ -4,7 +4,7 @@ ifeq ($(filter grouped-target,$(.FEATURES)),)
 $(error GNU make 4.3 or newer is needed, this is $(MAKE_VERSION))
 endif
 
-VARIABLES := DATA PROFILE MODEL PRETRAINED JOBS SCHEDULER SKIP_BAD
+VARIABLES := DATA PROFILE MODEL PRETRAINED JOBS SCHEDULER SKIP_BAD CHANNEL YAWS
 UNKNOWN := $(strip $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $(v))),$(filter-out $(VARIABLES),$(v)))))
 ifneq ($(UNKNOWN),)
 $(error $(UNKNOWN): no such variable; there are $(VARIABLES))
@@ -25,7 +25,7 @@ NOTEBOOK := $(PY) -m mvlm.study.notebooks
 LESSONS := 01-faces-and-views
 
 .DEFAULT_GOAL := help
-.PHONY: help tables figures transfer foundation lessons all test lab clean
+.PHONY: help tables figures transfer foundation lessons all test bench fuzz lab clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -40,11 +40,13 @@ help: ## this list
 	@echo '  JOBS          worker processes [one per core]'
 	@echo '  SCHEDULER     address of a running Dask scheduler [this machine]'
 	@echo '  SKIP_BAD      1: go on without unreadable scans, and list them [0]'
+	@echo '  CHANNEL       what views show: shaded, texture, depth or normals [shaded]'
+	@echo '  YAWS          angles of the views, degrees, positive on the left [0,45,-45]'
 	@echo
 	@echo 'The default writes results/, anything else runs/results/.'
 
-tables: $(READY) ## Table I -> results/tables, and prints it
-	@$(NOTEBOOK) 10-table1
+tables: $(READY) ## Tables I to III -> results/tables, and prints them
+	@$(NOTEBOOK) 10-table1 11-table2 12-table3
 
 figures: $(READY) ## views of the faces -> results/figures
 	@$(NOTEBOOK) 01-faces-and-views
@@ -64,6 +66,12 @@ all: tables figures lessons ## tables, figures and lessons
 test: $(READY) ## ruff, the whole suite with coverage, the notebooks at PROFILE=smoke
 	@$(PY) -m ruff check .
 	@$(PY) -m pytest --cov=mvlm --cov-report=term
+
+bench: $(READY) ## our readers, views and pooling against other tools -> runs/bench.csv
+	@$(PY) -m tests.bench
+
+fuzz: $(READY) ## 10,000 damaged files: each is read or refused in words, in time, in little memory
+	@$(PY) -m tests.fuzz
 
 lab: $(READY) ## the notebooks in JupyterLab
 	@$(PY) -m jupyter lab notebooks

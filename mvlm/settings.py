@@ -1,4 +1,4 @@
-"""What a user may set: the eight variables of the Makefile, read once from the environment and checked."""
+"""What a user may set: the variables of the Makefile, read once from the environment and checked."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
 RUNS = ROOT / "runs"
 
-VARIABLES = ("DATA", "PROFILE", "MODEL", "PRETRAINED", "JOBS", "SCHEDULER", "SKIP_BAD")
+VARIABLES = ("DATA", "PROFILE", "MODEL", "PRETRAINED", "JOBS", "SCHEDULER", "SKIP_BAD", "CHANNEL", "YAWS")
 PROFILES = ("smoke", "quick", "full")
 MODEL = "mvlm-tiny"
+CHANNELS = ("shaded", "texture", "depth", "normals")  # what a view shows; see `mvlm.faces.views`
+YAWS = (0.0, 45.0, -45.0)  # degrees: front, left, right
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Settings:
         jobs: worker processes, at least 1.
         scheduler: address of a running Dask scheduler; None means processes of this machine.
         skip_bad: go on without unreadable scans instead of stopping before any work.
+        channel: what views show, one of `CHANNELS`.
+        yaws: angles of the views in degrees, positive on the subject's left; the front first, then mirrored pairs.
     """
 
     data: Path | None = None
@@ -40,10 +44,12 @@ class Settings:
     jobs: int = 1
     scheduler: str | None = None
     skip_bad: bool = False
+    channel: str = CHANNELS[0]
+    yaws: tuple[float, ...] = YAWS
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read DATA, PROFILE, MODEL, PRETRAINED, JOBS, SCHEDULER and SKIP_BAD; an empty value is no value.
+        """Read what `VARIABLES` names; an empty value is no value.
 
         Raises:
             ValueError: a value is wrong; the message names the nearest right one.
@@ -58,6 +64,8 @@ class Settings:
             jobs=_count("JOBS", value["JOBS"]) if value["JOBS"] else _usable_cores(),
             scheduler=value["SCHEDULER"] or None,
             skip_bad=_one_of("SKIP_BAD", value["SKIP_BAD"] or "0", ("0", "1")) == "1",
+            channel=_one_of("CHANNEL", value["CHANNEL"] or CHANNELS[0], CHANNELS),
+            yaws=_yaws(value["YAWS"]) if value["YAWS"] else YAWS,
         )
 
     def data_kind(self) -> str:
@@ -71,12 +79,21 @@ class Settings:
         return "sample" if any(truths) else "supplied"
 
     def results_name(self, data_kind: str) -> str:
-        """Return the folder name `<kind>-<profile>-<model>` that results, records of state and pages share."""
-        return re.sub(r"[^\w.+-]+", "_", f"{data_kind}-{self.profile}-{self.model}")
+        """Return the folder name `<kind>-<profile>-<model>` that results, records of state and pages share.
+
+        Views other than the default add their channel and their angles: `twin-quick-mvlm-tiny-depth-0+20-20`.
+        """
+        parts = [data_kind, self.profile, self.model]
+        if self.channel != CHANNELS[0]:
+            parts.append(self.channel)
+        if self.yaws != YAWS:
+            parts.append("".join(f"{yaw:+g}" for yaw in self.yaws).removeprefix("+"))
+        return re.sub(r"[^\w.+-]+", "_", "-".join(parts))
 
     def results_folder(self, data_kind: str) -> Path:
         """Return where results go: the committed `results/` for the default alone, else a git-ignored folder."""
-        if data_kind == "twin" and self.profile == "quick" and self.model == MODEL and self.pretrained is None:
+        usual = Settings(data=self.data, jobs=self.jobs, scheduler=self.scheduler, skip_bad=self.skip_bad)
+        if data_kind == "twin" and self == usual:
             return RESULTS
         return RUNS / "results" / self.results_name(data_kind)
 
@@ -117,6 +134,21 @@ def _count(name: str, value: str) -> int:
     if not value.isdecimal() or int(value) < 1:
         raise ValueError(f"{name}={value}: expected a whole number of 1 or more, such as {name}={_usable_cores()}")
     return int(value)
+
+
+def _yaws(value: str) -> tuple[float, ...]:
+    """Angles from "0,45,-45". A flipped face needs the mirror image of every angle."""
+    try:
+        yaws = tuple(float(part) + 0.0 for part in value.split(","))
+    except ValueError:
+        yaws = ()
+    fits = yaws and yaws[0] == 0 and len(set(yaws)) == len(yaws) and all(-yaw in yaws and yaw <= 90 for yaw in yaws)
+    if not fits:
+        raise ValueError(
+            f"YAWS={value}: expected degrees such as YAWS=0,30,-30: the front first, then every angle of up to 90 "
+            "with its mirror image, none twice"
+        )
+    return yaws
 
 
 def _usable_cores() -> int:

@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from mvlm.settings import RESULTS, ROOT, RUNS, Settings
+from mvlm.settings import RESULTS, ROOT, RUNS, VARIABLES, YAWS, Settings
 
 
 def test_nothing_set_is_the_default_on_twins():
     settings = Settings.from_environment({})
     assert (settings.data, settings.profile, settings.model, settings.pretrained) == (None, "quick", "mvlm-tiny", None)
     assert settings.jobs >= 1 and settings.scheduler is None and not settings.skip_bad
+    assert (settings.channel, settings.yaws) == ("shaded", YAWS)
     assert settings.data_kind() == "twin"
     assert settings.results_folder("twin") == RESULTS == ROOT / "results"
 
 
 def test_an_empty_value_is_no_value():
-    names = ("DATA", "PROFILE", "MODEL", "PRETRAINED", "JOBS", "SCHEDULER", "SKIP_BAD")
-    assert Settings.from_environment(dict.fromkeys(names, "")) == Settings.from_environment({})
+    assert Settings.from_environment(dict.fromkeys(VARIABLES, "")) == Settings.from_environment({})
 
 
 def test_every_variable_is_read(tmp_path: Path):
@@ -30,11 +30,14 @@ def test_every_variable_is_read(tmp_path: Path):
             "JOBS": "3",
             "SCHEDULER": "tcp://node:8786",
             "SKIP_BAD": "1",
+            "CHANNEL": "depth",
+            "YAWS": "0, 20,-20",
         }
     )
     assert settings == Settings(
-        tmp_path.resolve(), "full", "ViT-B-32-quickgelu", "openai", 3, "tcp://node:8786", True
-    )
+        tmp_path.resolve(), "full", "ViT-B-32-quickgelu", "openai", 3, "tcp://node:8786", True,
+        "depth", (0.0, 20.0, -20.0),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,13 @@ def test_every_variable_is_read(tmp_path: Path):
         ("JOBS", "many", "JOBS="),
         ("JOBS", "0", "1 or more"),
         ("SKIP_BAD", "yes", "SKIP_BAD="),
+        ("CHANNEL", "normal", "CHANNEL=normals"),
+        ("YAWS", "front", "such as YAWS=0,30,-30"),
+        ("YAWS", "0,45", "mirror image"),
+        ("YAWS", "45,-45,0", "the front first"),
+        ("YAWS", "0,120,-120", "up to 90"),
+        ("YAWS", "0,nan,-nan", "expected degrees"),
+        ("YAWS", "0,30,-30,0", "none twice"),
     ],
 )
 def test_a_wrong_value_names_the_nearest_right_one(variable: str, value: str, nearest: str):
@@ -76,8 +86,14 @@ def test_truth_files_tell_the_sample_corpora_from_supplied_ones(tmp_path: Path):
         (Settings(), "supplied", "supplied-quick-mvlm-tiny"),
         (Settings(profile="smoke"), "twin", "twin-smoke-mvlm-tiny"),
         (Settings(pretrained="mine.safetensors"), "twin", "twin-quick-mvlm-tiny"),
+        (Settings(channel="depth"), "twin", "twin-quick-mvlm-tiny-depth"),
+        (Settings(channel="texture", yaws=(0.0, 20.0, -20.0)), "twin", "twin-quick-mvlm-tiny-texture-0+20-20"),
         (Settings(model="hf-hub:someone/a model"), "twin", "twin-quick-hf-hub_someone_a_model"),
     ],
 )
 def test_only_the_default_writes_the_committed_results(settings: Settings, kind: str, folder: str):
     assert settings.results_folder(kind) == RUNS / "results" / folder
+
+
+def test_jobs_scheduler_and_skipping_leave_results_where_they_are():
+    assert Settings(jobs=7, scheduler="tcp://node:8786", skip_bad=True).results_folder("twin") == RESULTS

@@ -17,9 +17,8 @@ import numpy as np
 
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import Pose, find_pose
+from mvlm.settings import CHANNELS, YAWS
 
-YAWS = (0.0, 45.0, -45.0)
-CHANNELS = ("shaded", "texture", "depth", "normals")
 GREY = ("shaded", "depth")  # channels whose three colours are one
 WINDOW = 190.0  # mm across a view: from the hair line to a dropped chin
 PIVOT = (0.0, 0.0, -60.0)  # mm from the nose tip: the cameras turn about the vertical through it and look at it
