@@ -1,6 +1,7 @@
 """Moving corpora as folders: frames, their pictures and landmarks, spellings, what is dropped or refused."""
 
 import os
+import pickle
 import time
 
 import numpy as np
@@ -306,6 +307,15 @@ def test_an_index_opens_no_file_and_is_quick(tmp_path, monkeypatch):
     took = time.perf_counter() - start
     assert sum(len(s.frames) for s in index.sequences) == 1200 and len(listed) < 40
     assert took < 1.0  # 2,400 files; the real corpus has 180,000
+
+
+def test_in_another_process_a_corpus_reads_without_its_index(tmp_path):
+    corpus = open_corpus("BU-4DFE", make_bu4dfe(tmp_path, ["F001"], frames=50))
+    sent, sequence = pickle.loads(pickle.dumps((corpus, corpus.sequences[2])))
+    assert sent.read_frame(sequence, 7).vertices[0, 2] == 7
+    assert len(pickle.dumps(corpus)) < 1000 < len(pickle.dumps(corpus.sequences))
+    with pytest.raises(TypeError):
+        list(sent.sequences)
 
 
 def test_a_frame_without_a_file_belongs_to_no_folder(tmp_path):

@@ -39,6 +39,8 @@ SAMPLED_FRAMES = 16  # of each sequence, for fingerprint and check
 class Corpus:
     """A corpus in a folder. `open_corpus` makes one; `dataclasses.replace(corpus, scans=...)` leaves scans out.
 
+    In another process it can read, but has no index any more: `read` and `read_frame` take the items sent with it.
+
     name       one of CORPORA
     kind       "sample" beside the <name>.truth.json of the sample corpora, else "supplied"
     folder     the folder of the subjects' folders, or of the manifest
@@ -57,6 +59,11 @@ class Corpus:
     unknown: tuple[Path, ...] = ()
     sequences: tuple[Sequence, ...] = ()
     dropped: dict[Path, str] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, object]:
+        # A task for another process brings the items it reads; with all paths of the index it would be 30 MB each.
+        # None, not (): whoever asks there for the index gets an error.
+        return self.__dict__ | dict.fromkeys(("scans", "sequences", "files", "unknown", "dropped"))
 
     @property
     def items(self) -> tuple[Scan, ...] | tuple[Sequence, ...]:
