@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from mvlm.faces.anatomy import TRAITS, template
+from mvlm.faces.anatomy import TRAITS
 from mvlm.faces.expressions import EMFACS, personal_style, sample_expression
 from mvlm.faces.head import ACTION_UNITS, Identity, fingerprint, head, random_identity
+from mvlm.faces.template import template
 
 AVERAGE = Identity(dict.fromkeys(TRAITS, 0.0), np.zeros((0, 5)), None)
 

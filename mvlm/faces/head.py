@@ -12,8 +12,10 @@ from functools import lru_cache
 import numpy as np
 
 from mvlm.faces import skin as colour
-from mvlm.faces.anatomy import EYE, JAW_HINGE, LID, LOWERING, MOUTH_Y, TRAITS, Template, bump, template
+from mvlm.faces.anatomy import EYE, JAW_HINGE, LID, MOUTH_Y, TRAITS, bump
 from mvlm.faces.mesh import Mesh
+from mvlm.faces.muscles import LOWERING
+from mvlm.faces.template import Template, template
 
 ACTION_UNITS = {
     1: "inner brow raiser", 2: "outer brow raiser", 4: "brow lowerer", 5: "upper lid raiser", 6: "cheek raiser",
@@ -22,7 +24,8 @@ ACTION_UNITS = {
     20: "lip stretcher", 22: "lip funneler", 23: "lip tightener", 24: "lip pressor", 25: "lips part", 26: "jaw drop",
     27: "mouth stretch", 43: "eyes closed",
 }  # fmt: skip
-EYEBALL = 20.0  # radius of the flattened front of the eyeball, on which the lids slide, mm
+LIP_ROLL = np.array([[[0.0, 0.9, -3.0]], [[0.0, -0.9, -3.0]]])  # from the upper, the lower lip's edge inwards, mm
+EYEBALL = 18.0  # radius of the flattened front of the eyeball, on which the lids slide, mm
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Bust:
     skin: np.ndarray  # (V, 3) mm, lids and lips closed
     eyes: tuple  # left, right: (3,) centre of the eyeball
     gum: float  # depth of the front of the teeth, mm
+    wrinkled: float  # depth of wrinkles, 1 at mean age
 
 
 def sculpt(identity):
@@ -78,7 +82,8 @@ def sculpt(identity):
         along_x, along_y = 2 * np.pi * t.x / (2.5 * long_x), 2 * np.pi * t.y / (2.5 * long_y)
         skin[:, 2] += amplitude * np.sin(along_x + phase_x) * np.sin(along_y + phase_y)
     eyes = tuple(_eye_centre(t, skin, sign) for sign in (1, -1))
-    return Bust(t, skin, eyes, float(skin[t.upper_lip & (abs(t.x) < 6), 2].mean() - 6.5))
+    return Bust(t, skin, eyes, float(skin[t.upper_lip & (abs(t.x) < 6), 2].mean() - 6.5),
+                float(np.exp(0.3 * identity.traits["age"])))
 
 
 def pose(bust, action_units):
@@ -100,15 +105,19 @@ def pose(bust, action_units):
     skin = bust.skin.copy()
     # Of 1 and 4 together the inner brows rise and draw together: the lifting wins over the lowering (FACS manual, 1+4).
     levels[LOWERING] = levels[4] * (1 - 0.8 * np.minimum(levels[1], 1))
-    for unit, field in t.units.items():
-        if levels[unit].any():
-            skin += levels[unit][0] * field[0] + levels[unit][1] * field[1]
+    for unit, (left, right) in levels.items():
+        for fields, gain in ((t.units, 1.0), (t.creases, bust.wrinkled)):
+            if unit in fields and (left or right):
+                skin += gain * left * fields[unit][0] + gain * right * fields[unit][1]
     drop = np.radians(11.0 * levels[26].mean() + 27.0 * levels[27].mean())
     _turn_jaw(skin, drop * t.jaw)
     # A wide opening draws the corners of the mouth in.
-    skin[:, 0] *= 1 - 0.22 * min(drop / np.radians(27), 1.0) * bump(t.x, t.y, 0, MOUTH_Y - 6, 26, 18)
-    for k in (0, 1):
+    skin[:, 0] *= 1 - 0.22 * min(drop / np.radians(27), 1.0) * t.draw
+    for k, name in enumerate(("left", "right")):
         _open_lids(skin, t.lids[k], bust.eyes[k], {unit: level[k] for unit, level in levels.items()})
+        _turn_in_lids(skin, *t.rims[name], bust.eyes[k])
+    edge, rim = t.rims["mouth"]
+    skin[rim] = skin[edge] + LIP_ROLL
 
     parts = [(skin, t.triangles), *map(_eyeball, bust.eyes),
              *_teeth(bust.gum, skin[t.upper_lip | t.lower_lip, 0].mean(), drop)]  # fmt: skip
@@ -160,15 +169,24 @@ def _open_lids(skin, lids, centre, level):
     """Open one eye's slit in place; the lids slide over the eyeball, a lid's thickness above it."""
     around, side, share, hold = lids
     meeting = -0.55 * LID[1]  # height at which closed lids meet
-    up = LID[0] * (1 + 0.75 * level[5] - 0.30 * level[7] - 0.16 * level[6] - 0.20 * level[9])
-    low = LID[1] * (1 - 0.45 * level[6] - 0.55 * level[7] + 0.15 * level[5] - 0.35 * level[9] - 0.25 * level[12])
+    up = LID[0] * (1 + 0.75 * level[5] - 0.24 * level[7] - 0.12 * level[6] - 0.18 * level[9])
+    low = LID[1] * (1 - 0.38 * level[6] - 0.50 * level[7] + 0.15 * level[5] - 0.30 * level[9] - 0.22 * level[12])
     closed = min(level[43], 1.0)
     up, low = (1 - closed) * max(up, 0.6) + closed * meeting, (1 - closed) * max(low, 0.4) - closed * meeting
     skin[around, 1] += np.where(side > 0, up, -low) * share
     distance = ((skin[around, :2] - centre[:2]) ** 2).sum(1)
     ball = centre[2] + np.sqrt(np.clip(EYEBALL**2 - distance, 0, None))
-    depth = skin[around, 2] + hold * (ball + 1.5 - skin[around, 2])
-    skin[around, 2] = np.where(distance < EYEBALL**2, np.maximum(depth, ball + 0.8), depth)
+    depth = skin[around, 2] + hold * (ball + 2.0 - skin[around, 2])
+    skin[around, 2] = np.where(distance < EYEBALL**2, np.maximum(depth, ball + 1.2), depth)
+
+
+def _turn_in_lids(skin, edge, rim, centre):
+    """Lay the lids' rims in place, from the edges of the slit in to the eyeball."""
+    inner = skin[edge] + [[[0.0, 0.3, 0.0]], [[0.0, -0.3, 0.0]]]
+    distance = ((inner[..., :2] - centre[:2]) ** 2).sum(-1)
+    ball = centre[2] + np.sqrt(np.clip(EYEBALL**2 - distance, 0, None))
+    inner[..., 2] = np.minimum(inner[..., 2] - 1.0, ball - 0.4)
+    skin[rim] = inner
 
 
 def _eyeball(centre, rings=5, spokes=14):

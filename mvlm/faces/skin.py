@@ -154,9 +154,9 @@ def _spots(picture, x, y, rng, count, radius, depth, broad=False):
 
 
 def _paint_eyeball(picture, traits, u, v):
-    """White, iris and pupil; the patch is the eyeball (radius 20 mm) seen from the front."""
+    """White, iris and pupil; the patch is the eyeball (radius 18 mm) seen from the front."""
     cu, cv, radius = EYE_PATCH
-    from_pupil = np.hypot(u - cu, v - cv) / radius * 20.0  # mm
+    from_pupil = np.hypot(u - cu, v - cv) / radius * 18.0  # mm
     inside = from_pupil < 23
     tone = _between(IRIS, 0.3 + 0.28 * traits["iris"] - 0.2 * traits["tone"])
     white = np.array([232.0, 226.0, 220.0]) - 4.0 * max(traits["age"], 0)
