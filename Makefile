@@ -22,7 +22,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 PY := .venv/bin/python
 READY := .venv/.ready
 NOTEBOOK := $(PY) -m mvlm.study.notebooks
-LESSONS := 01-faces-and-views
+LESSONS := 00-audit 01-faces-and-views
 
 .DEFAULT_GOAL := help
 .PHONY: help tables figures transfer foundation lessons all test bench fuzz lab clean

@@ -28,7 +28,14 @@ def smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_no_notebook_is_left_out():
-    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {"01-faces-and-views", "10-table1", "14-transfer"}
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {"00-audit", "01-faces-and-views", "10-table1", "14-transfer"}
+
+
+def test_audit(smoke):
+    outcome, results = smoke("00-audit")
+    claims = pd.read_csv(results / "tables/audit.csv", keep_default_na=False)
+    assert outcome.ran and len(claims) == 39 and "| 39 | III · Tables I-III |" in (results / "tables/audit.md").read_text()
+    assert set(pd.read_csv(results / "figures/audit.csv")["panel"]) == {"margin", "speed-up", "epoch"}
 
 
 def test_faces_and_views(smoke):

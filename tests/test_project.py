@@ -19,7 +19,10 @@ ROOMS = """
     settings sources workers faces samples prompts captions model distributed rows chunks losses foundation gradients
     pseudo_labels train evaluate statistics explain study
 """.split()
-STUDY = "benchmarks methods embeddings adaptation runs transfer notebooks sheets report comparisons".split()
+STUDY = """
+    benchmarks methods embeddings adaptation runs transfer pages notebooks verify sheets report accuracy comparisons
+    drawings transcripts checks clock audit deviations
+""".split()
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
