@@ -75,15 +75,16 @@ def corrected_resampled_t(differences: np.ndarray, test_fraction: float) -> Pair
 
     Args:
         differences: (k,) difference of the two methods on each fold, k >= 2.
-        test_fraction: share of the samples in the test fold, 1/k for k-fold cross-validation.
+        test_fraction: share of the samples in the test fold, 1/k for k-fold cross-validation; 0 is the plain paired
+            test, for differences that share nothing.
     """
     from scipy.stats import t as student
 
     differences = np.asarray(differences, dtype=float)
     if differences.ndim != 1 or len(differences) < 2 or not np.isfinite(differences).all():
         raise ValueError(f"expected the finite differences of two folds or more, (k,), got {differences}")
-    if not 0 < test_fraction < 1:
-        raise ValueError(f"test_fraction must lie between 0 and 1, got {test_fraction}")
+    if not 0 <= test_fraction < 1:
+        raise ValueError(f"test_fraction must lie in [0, 1), got {test_fraction}")
     k, mean = len(differences), float(differences.mean())
     error = float(np.sqrt((1 / k + test_fraction / (1 - test_fraction)) * differences.var(ddof=1)))
     if error == 0:  # every fold differs by the same amount

@@ -8,6 +8,7 @@ import pytest
 
 from mvlm.faces.twins import Twin, export
 from mvlm.settings import VARIABLES
+from mvlm.study.benchmarks import TABLES
 from mvlm.study.methods import METHODS
 from mvlm.study.notebooks import NOTEBOOKS, run_notebook
 
@@ -28,7 +29,14 @@ def smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_no_notebook_is_left_out():
-    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {"00-audit", "01-faces-and-views", "10-table1", "14-transfer"}
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {
+        "00-audit",
+        "01-faces-and-views",
+        "10-table1",
+        "11-table2",
+        "12-table3",
+        "14-transfer",
+    }
 
 
 def test_audit(smoke):
@@ -47,14 +55,17 @@ def test_faces_and_views(smoke):
     assert about["data_kind"] == "twin" and about["twin_version"] >= 1
 
 
-def test_table1(smoke):
-    outcome, results = smoke("10-table1")
-    table = pd.read_csv(results / "tables/table1.csv", keep_default_na=False, na_values=[""])
-    ours, paper = table[table["source"] == "measured"], table[table["source"] == "transcribed"]
-    assert set(ours["method"]) == set(METHODS) and set(ours["profile"]) == {"smoke"}
-    assert set(ours["data_kind"]) == {"twin"} and len(paper) == 17
-    assert ours["paper"].isna().all() and paper["mean"].isna().all()  # measured and transcribed share no column
-    about = json.loads((results / "tables/table1.json").read_text())
+@pytest.mark.parametrize(("item", "printed"), [("table1", 17), ("table2", 15), ("table3", 12)])
+def test_tables(smoke, item: str, printed: int):
+    notebook = {"table1": "10-table1", "table2": "11-table2", "table3": "12-table3"}[item]
+    outcome, results = smoke(notebook)
+    table = pd.read_csv(results / f"tables/{item}.csv", keep_default_na=False, na_values=[""])
+    ours = table["source"] == "measured"
+    assert set(table.loc[ours, "method"]) == set(METHODS) and set(table.loc[ours, "profile"]) == {"smoke"}
+    assert set(table.loc[ours, "benchmark"]) == set(TABLES[item].benchmarks)
+    assert set(table.loc[ours, "data_kind"]) == {"twin"} and (~ours).sum() == printed
+    assert table.loc[ours, "paper"].isna().all() and table.loc[~ours, "mean"].isna().all()  # no column is shared
+    about = json.loads((results / f"tables/{item}.json").read_text())
     assert about["data_kind"] == "twin" and about["content_key"] and set(about["supervision"]) == set(METHODS)
     assert outcome.page.is_file()
 

@@ -41,3 +41,19 @@ def test_rendering_shows_sign_interval_and_nothing_for_the_baseline():
     assert shown.iloc[0]["against the baseline"] == "–" and shown.iloc[1]["labels right"] == "–"
     text = shown.iloc[1]["against the baseline"]
     assert text.startswith("-5.0 [") and "p = " in text
+
+
+def test_a_run_without_folds_is_compared_subject_by_subject():
+    shared = {"benchmark": "BU-4DFE-to-BP4D", "fold": 0, "folds": 1, "seed": 0, "supervision": "none"}
+    shared |= {"data_kind": "twin", "emotions": ["fear"] * 6, "subjects": list("112233"), "pseudo_labels": []}
+    said = {"baseline": "ffaaaf", "full": "fffafa"}
+    frame = against_baseline(
+        pd.DataFrame(
+            [shared | {"method": name, "zero_shot": [{"f": "fear", "a": "anger"}[letter] for letter in letters]}
+             for name, letters in said.items()]  # fmt: skip
+        )
+    ).set_index("method")
+    expected = corrected_resampled_t(np.array([0.0, 50.0, 0.0]), 0)
+    got = frame.loc["full"]
+    assert got[["difference", "low", "high", "p"]].tolist() == pytest.approx(list(expected[:3]) + [expected.p])
+    assert (got["test"], got["folds"]) == ("subjects", 1) and got["difference"] == pytest.approx(50 / 3)

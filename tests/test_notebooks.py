@@ -173,6 +173,23 @@ def test_runs_needed_are_computed_in_this_process_first(tmp_path: Path, monkeypa
         run_notebook("10-t", **places(tmp_path))
 
 
+def test_a_notebook_without_its_corpora_is_passed_over(tmp_path: Path, ran, monkeypatch: pytest.MonkeyPatch, capsys):
+    (tmp_path / "hook_of_absence.py").write_text(
+        "from mvlm.study.runs import AbsentError\n\n\ndef prepare(settings):\n    raise AbsentError('none found')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    write(tmp_path / "notebooks", "11-t", "STAGE = None", prepare="hook_of_absence:prepare")
+
+    def of_both(name):
+        return run_notebook(name, **places(tmp_path)) if name == "11-t" else ran[1]
+
+    monkeypatch.setattr("mvlm.study.notebooks.run_notebook", of_both)
+    assert main(["11-t", "10-t"]) == 0
+    said = capsys.readouterr()
+    assert said.err == "11-t: none found\n" and "| 3 |" in said.out
+    assert main(["11-t"]) == 1  # nothing at all was there
+
+
 def test_two_runs_at_once_share_one_execution(tmp_path: Path):
     write(tmp_path / "notebooks", "10-t", "STAGE = None\nN = 2", WRITE)
     code = f"""

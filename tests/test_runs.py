@@ -49,6 +49,10 @@ class FakeCorpus:
                     found.append(Scan(f"{subject}_{code}WH", subject, shown, level, Path(f"{code}.wrl"), code))
         return tuple(sorted(found, key=lambda scan: scan.name))
 
+    @property
+    def items(self):
+        return self.scans
+
     def read(self, scan):
         if scan.name in self.bad:
             raise ValueError(f"{scan.path}: cut short")
@@ -242,6 +246,31 @@ def test_with_data_what_is_not_there_is_absent(corpora, tmp_path):
     corpora["BU-3DFE", tmp_path] = FakeCorpus(kind="supplied")
     frame = run("baseline", settings=settings, benchmarks=("Bosphorus", "BU-3DFE-I"))
     assert set(frame["benchmark"]) == {"BU-3DFE-I"} and set(frame["data_kind"]) == {"supplied"}
+
+
+def test_one_corpus_is_learnt_from_and_another_one_tested_whole(corpora):
+    """Both corpora name their subjects alike, so that a mixture of the two would show."""
+    corpora["BU-4DFE", None], corpora["BP4D", None] = FakeCorpus("BU-4DFE", subjects=5), FakeCorpus("BP4D", subjects=4)
+    frame = run("baseline", "pairs", "oracle", benchmarks=("BU-4DFE-to-BP4D",)).set_index("method")
+    assert frame["folds"].tolist() == [1] * 3 and set(map(len, frame["names"])) == {4 * 2 * 2}
+    assert {emotion for said in frame["emotions"] for emotion in said} == {"happiness", "disgust"}
+    for row in frame.to_dict("records"):
+        assert set(row["among_shown"]) <= {"happiness", "disgust"} and set(row["zero_shot"]) <= set(BASIC)
+        for wide, narrow in zip(row["zero_shot"], row["among_shown"], strict=True):
+            assert wide == narrow or wide not in ("happiness", "disgust")  # the best of six is the best of fewer
+    assert frame["cluster_sizes"]["oracle"] == [[10] * 6]  # all of BU-4DFE: five subjects, two pictures an emotion
+    corpora["BP4D", None] = FakeCorpus("BP4D", subjects=4, repainted=("F0002",))
+    other = run("pairs", "oracle", benchmarks=("BU-4DFE-to-BP4D",)).set_index("method")
+    assert (other["weights"] == frame["weights"].drop("baseline")).all()  # the tested corpus reaches no weight
+    corpora["BU-4DFE", None] = FakeCorpus("BU-4DFE", subjects=5, repainted=("F0002",))
+    again = run("pairs", "oracle", benchmarks=("BU-4DFE-to-BP4D",)).set_index("method")
+    assert (again["weights"] != frame["weights"].drop("baseline")).all()
+
+
+def test_without_the_corpus_to_learn_from_the_benchmark_is_absent(corpora, tmp_path):
+    corpora["BP4D", tmp_path] = FakeCorpus("BP4D", kind="supplied")
+    with pytest.raises(runs.AbsentError, match="expected at least one of BP4D, BU-4DFE, found none"):
+        run("baseline", settings=Settings(data=tmp_path), benchmarks=("BU-4DFE-to-BP4D",))
 
 
 def test_bad_scans_stop_the_run_or_are_listed_beside_the_results(corpora, tmp_path):

@@ -123,6 +123,15 @@ def test_p_and_interval_agree_and_follow_the_sign():
         assert opposite == pytest.approx((-got.mean, -got.high, -got.low, -got.t, got.p))
 
 
+def test_without_shared_training_samples_it_is_the_plain_paired_test():
+    from scipy.stats import ttest_1samp
+
+    differences = np.random.default_rng(4).normal(0.3, 1, 9)
+    got, plain = statistics.corrected_resampled_t(differences, 0), ttest_1samp(differences, 0)
+    interval = plain.confidence_interval(0.95)
+    assert got == pytest.approx((differences.mean(), interval.low, interval.high, plain.statistic, plain.pvalue))
+
+
 def test_equal_differences():
     assert statistics.corrected_resampled_t(np.zeros(5), 0.2) == (0, 0, 0, 0, 1)
     assert statistics.corrected_resampled_t(np.full(4, -0.5), 0.25) == (-0.5, -0.5, -0.5, -math.inf, 0)
@@ -134,7 +143,7 @@ def test_equal_differences():
         ([0.1], 0.1, "two folds or more"),
         ([0.1, math.nan], 0.1, "finite"),
         ([[0.1, 0.2]], 0.1, r"\(k,\)"),
-        ([0.1, 0.2], 0.0, "test_fraction .* got 0.0"),
+        ([0.1, 0.2], -0.1, "test_fraction .* got -0.1"),
         ([0.1, 0.2], 1.0, "test_fraction .* got 1.0"),
     ],
 )

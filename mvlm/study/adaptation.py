@@ -6,14 +6,13 @@ Shapes: A copies, N training and M test samples, V views, D embedding, P prompts
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from mvlm import evaluate
 from mvlm.pseudo_labels import Clusters, aggregate, cluster, name_clusters, unit_rows
-from mvlm.samples import Samples
+from mvlm.study.embeddings import Embedded
 from mvlm.study.methods import Method
 from mvlm.train import Adapter, fit
 
@@ -119,12 +118,17 @@ def represent(method: Method, adapter: Adapter | None, train: np.ndarray, test: 
     return [unit_rows("centred rows", x - rows[0].mean(0)) for x in rows] if method.centred else rows
 
 
-def predict(method: Method, rows: np.ndarray, prompts: Prompts) -> np.ndarray:
-    """(M,) the class of the nearest prototype to each row (M, D): see `mvlm.study.methods` on centring."""
+def predict(method: Method, rows: np.ndarray, prompts: Prompts, among: np.ndarray | None = None) -> np.ndarray:
+    """(M,) the class of the nearest prototype to each row (M, D), `among` these or all classes.
+
+    See `mvlm.study.methods` on centring.
+    """
     prototypes = prompts.prototypes()
     if method.centred:
         prototypes = prototypes - prototypes.mean(0)
-    return evaluate.zero_shot(rows, prototypes)
+    if among is None:
+        return evaluate.zero_shot(rows, prototypes)
+    return among[evaluate.zero_shot(rows, prototypes[among])]
 
 
 def score(
@@ -154,11 +158,10 @@ def score(
 
 def record(
     method: Method,
-    views: Path,
-    samples: Samples,
-    train: np.ndarray,
-    test: np.ndarray,
+    train: Embedded,
+    test: Embedded,
     emotions: tuple[str, ...],
+    shown: tuple[str, ...],
     prompts: tuple,
     seed: int,
 ) -> dict[str, object]:
@@ -166,29 +169,30 @@ def record(
 
     Args:
         method: the recipe.
-        views: file of the frozen embeddings (A, all samples, V, D).
-        samples: all samples of the corpus, without images.
-        train, test: indices of those of the training and of the test subjects.
+        train, test: embeddings of the training and of the test subjects.
         emotions: the C classes.
+        shown: the classes that the test samples show, if fewer; else empty.
         prompts: fields of `Prompts`.
         seed: of clusters and weights.
     """
-    prompts, every = Prompts(*prompts), np.load(views, mmap_mode="r")
-    train_views, test_views = np.ascontiguousarray(every[:, train]), np.ascontiguousarray(every[0, test])
-    train_y, test_y = (np.array([emotions.index(e) for e in samples.emotions[rows]]) for rows in (train, test))
+    prompts = Prompts(*prompts)
+    train_views, test_views = train.views(), test.views()[0]
+    train_y, test_y = (np.array([emotions.index(e) for e in of.emotions]) for of in (train, test))
     oracle = method.supervision == "oracle"
     adapted = adapt(method, train_views, prompts, seed=seed, labels=train_y if oracle else None)
     train_x, test_x = represent(method, adapted.adapter, train_views[0], test_views)
-    scores = score(train_x, train_y, samples.subjects[train], test_x, test_y, method, prompts, seed=seed)
+    scores = score(train_x, train_y, train.subjects, test_x, test_y, method, prompts, seed=seed)
+    among = np.array([emotions.index(emotion) for emotion in shown], dtype=int)
     rounds = adapted.labels
     return {
-        "names": samples.names[test].tolist(),
-        "subjects": samples.subjects[test].tolist(),
-        "emotions": samples.emotions[test].tolist(),
+        "names": test.names.tolist(),
+        "subjects": test.subjects.tolist(),
+        "emotions": test.emotions.tolist(),
         **{
             protocol: [emotions[c] for c in getattr(scores, protocol)]
             for protocol in ("zero_shot", "knn", "probe", "cluster")
         },
+        "among_shown": [emotions[c] for c in predict(method, test_x, prompts, among)] if shown else None,
         "ari": scores.ari,
         "nmi": scores.nmi,
         "naming": scores.naming,

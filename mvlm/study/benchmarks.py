@@ -24,6 +24,9 @@ class Benchmark:
         complete: only subjects who show every emotion, each by the lowest take.
         subjects, expected: how many subjects and samples the complete corpus gives.
         rule: the selection in words.
+        trains_on: another benchmark, all of which is trained on; this one is then tested whole, in one run without
+            folds. Empty: both come from this one, fold by fold.
+        shown: the emotions that its samples show, where these are fewer than the classes it is asked about.
     """
 
     name: str
@@ -34,10 +37,12 @@ class Benchmark:
     subjects: int
     expected: int
     rule: str
+    trains_on: str = ""
+    shown: tuple[str, ...] = ()
 
     def select(self, samples: Samples) -> np.ndarray:
         """Mask (N,) of the samples of the corpus that take part."""
-        mask = np.isin(samples.emotions, self.emotions)
+        mask = np.isin(samples.emotions, self.shown or self.emotions)
         if self.levels:
             mask &= np.isin(samples.levels, self.levels)
         return self._lowest_takes(samples, mask) if self.complete else mask
@@ -94,5 +99,53 @@ BENCHMARKS: dict[str, Benchmark] = {
             expected=390,
             rule="subjects with all six expressions, the lowest take of each",
         ),
+        Benchmark(
+            name="BU-4DFE",
+            corpus="BU-4DFE",
+            emotions=BASIC,
+            levels=(),
+            complete=False,
+            subjects=101,
+            expected=606,
+            rule="all subjects, six expressions, whole sequences",
+        ),
+        Benchmark(
+            name="BP4D",
+            corpus="BP4D",
+            emotions=EMOTIONS,
+            levels=(),
+            complete=False,
+            subjects=41,
+            expected=328,
+            rule="all subjects, eight tasks, each task a class",
+        ),
+        Benchmark(
+            name="BU-4DFE-to-BP4D",
+            corpus="BP4D",
+            emotions=BASIC,
+            levels=(),
+            complete=False,
+            subjects=41,
+            expected=82,
+            rule="trained on all of BU-4DFE, tested on tasks 1 (happiness) and 8 (disgust) of BP4D",
+            trains_on="BU-4DFE",
+            shown=("happiness", "disgust"),
+        ),
     )
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of the paper's tables: its title there, what it is about, and the benchmarks that are its columns."""
+
+    title: str
+    about: str
+    benchmarks: tuple[str, ...]
+
+
+TABLES: dict[str, Table] = {
+    "table1": Table("Table I", "3D expression recognition", ("BU-3DFE-I", "BU-3DFE-II", "Bosphorus")),
+    "table2": Table("Table II", "4D expression recognition", ("BU-4DFE",)),
+    "table3": Table("Table III", "spontaneous 4D expression recognition", ("BP4D", "BU-4DFE-to-BP4D")),
 }

@@ -37,6 +37,25 @@ class Frozen(NamedTuple):
     temperature: float
 
 
+class Embedded(NamedTuple):
+    """Samples by where their frozen embeddings lie: rows (n,) of a file (A, all samples, V, D), and what they show."""
+
+    file: Path
+    rows: np.ndarray  # (n,)
+    names: np.ndarray  # (n,) str, as all that follow
+    subjects: np.ndarray
+    emotions: np.ndarray
+
+    def of(self, subjects: Sequence[str]) -> Embedded:
+        """The samples of some subjects."""
+        chosen = np.isin(self.subjects, subjects)
+        return Embedded(self.file, *(values[chosen] for values in self[1:]))
+
+    def views(self) -> np.ndarray:
+        """(A, n, V, D) float32."""
+        return np.ascontiguousarray(np.load(self.file, mmap_mode="r")[:, self.rows])
+
+
 def model_key(chosen: Settings) -> str:
     """What stands for the model and its weights in a content key, without loading either.
 

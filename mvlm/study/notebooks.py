@@ -41,6 +41,10 @@ class NotebookError(RuntimeError):
     """A notebook that cannot be run, failed, or did not write what it promised."""
 
 
+class AbsentError(NotebookError):
+    """A notebook none of whose corpora is under `DATA`: there is nothing to report, and nothing is wrong."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a notebook: whether it ran, the files it stands for, its page, and the seconds this took."""
@@ -70,6 +74,7 @@ def run_notebook(
         runs: where state, executed copies and pages go.
 
     Raises:
+        AbsentError: `DATA` has none of its corpora.
         NotebookError: the notebook is missing, takes no such parameter, fails, or breaks its promise.
         ValueError, FileNotFoundError: a setting is wrong.
     """
@@ -203,7 +208,10 @@ def _prepare(name: str, notebook: dict, settings: Settings) -> None:
     try:
         getattr(import_module(module), function)(settings)
     except (ValueError, OSError) as error:  # bad input explains itself; anything else is a fault and keeps its trace
-        raise NotebookError(f"{name}: {error}") from error
+        from mvlm.study import runs  # here and not above: the runner must start at once
+
+        kind = AbsentError if isinstance(error, runs.AbsentError) else NotebookError
+        raise kind(f"{name}: {error}") from error
 
 
 def _execute(name: str, folder: Path, parameters: dict, executed: Path) -> None:
@@ -312,14 +320,21 @@ def _alone(path: Path, name: str) -> Iterator[None]:
 
 
 def main(names: list[str]) -> int:
-    """Run notebooks, print their tables, and return the exit status."""
+    """Run notebooks, print their tables, and return the exit status: a notebook without data is passed over.
+
+    But if all are, there was nothing to do, and that is an error.
+    """
     if not names:
         print("usage: python -m mvlm.study.notebooks NAME [NAME ...]", file=sys.stderr)
         return 2
-    status = 0
+    status, absent = 0, 0
     for name in names:
         try:
             outcome = run_notebook(name)
+        except AbsentError as error:
+            absent += 1
+            print(error, file=sys.stderr)
+            continue
         except (NotebookError, ValueError, FileNotFoundError) as error:
             print(error, file=sys.stderr)
             status = 1
@@ -333,7 +348,7 @@ def main(names: list[str]) -> int:
         done = f"done in {outcome.seconds:.0f} s" if outcome.ran else "up to date"
         place = outcome.outputs[0].parent if outcome.outputs else outcome.page
         print(f"{name}: {done}; {_shown(place)}", flush=True)
-    return status
+    return status or int(absent == len(names))
 
 
 def _shown(path: Path) -> Path:

@@ -25,8 +25,8 @@ from mvlm.faces.corpora import Corpus, open_corpus
 from mvlm.samples import Samples, catalogue, folds
 from mvlm.settings import Settings
 from mvlm.sources import key, source_key
-from mvlm.study.benchmarks import BENCHMARKS, Benchmark
-from mvlm.study.embeddings import frozen, model_key, write
+from mvlm.study.benchmarks import BENCHMARKS, TABLES, Benchmark
+from mvlm.study.embeddings import Embedded, frozen, model_key, write
 from mvlm.study.methods import METHODS, Method
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ class Cell(NamedTuple):
     seed: int
 
 
+class AbsentError(FileNotFoundError):
+    """`DATA` has none of the corpora that are asked for."""
+
+
 class Part(NamedTuple):
     """A benchmark on the corpus at hand."""
 
@@ -54,7 +58,17 @@ class Part(NamedTuple):
     samples: Samples  # without images
     subjects: tuple[str, ...] | None  # the only ones whose scans are read; None: all
     content: dict[str, object]  # what every record of it depends on
-    bad: dict[str, str]  # scans that were skipped, with reasons
+    bad: dict[str, str]  # scans and sequences that were skipped, with reasons
+    source: Part | None = None  # what it trains on, where that is another benchmark
+
+    @property
+    def kind(self) -> str:
+        """Data kind; both, where training and test corpus differ in it."""
+        return " and ".join(sorted({part.corpus.kind for part in (self, self.source) if part}))
+
+    @property
+    def fingerprint(self) -> str:
+        return "+".join(part.corpus.fingerprint for part in (self.source, self) if part)
 
 
 def run(
@@ -79,6 +93,8 @@ def run(
         benchmark, method, fold, folds, seed; supervision; data_kind, fingerprint, model, profile;
         names, subjects, emotions: lists over the test samples, emotions being the true ones;
         zero_shot, knn, probe, cluster: lists of the emotions predicted (see `mvlm.study.adaptation.Scores`);
+        among_shown: as zero_shot, asked only about the emotions that the benchmark's samples show; None where these are
+        all;
         ari, nmi, naming: of clusters, in [0, 1] but for ari;
         change: list over rounds after the first, share of views whose class changed;
         pseudo_labels: list over rounds, share of the training views' classes that are right (reported, never used);
@@ -87,7 +103,8 @@ def run(
 
     Raises:
         ValueError: unknown names, profile "full", too few subjects, bad scans.
-        FileNotFoundError: no corpus under `DATA`, or no weights.
+        AbsentError: no corpus under `DATA`.
+        FileNotFoundError: no weights.
     """
     import pandas as pd
 
@@ -120,32 +137,50 @@ def run(
 
 
 def prepare_table1(settings: Settings) -> None:
-    """Computes what Table I needs: all benchmarks and methods."""
-    run(settings=settings)
+    """Computes what Table I needs: its benchmarks by all methods."""
+    run(TABLES["table1"].benchmarks, settings=settings)
+
+
+def prepare_table2(settings: Settings) -> None:
+    """Computes what Table II needs."""
+    run(TABLES["table2"].benchmarks, settings=settings)
+
+
+def prepare_table3(settings: Settings) -> None:
+    """Computes what Table III needs."""
+    run(TABLES["table3"].benchmarks, settings=settings)
 
 
 def present(benchmarks: Sequence[Benchmark], chosen: Settings) -> list[Part]:
     """The benchmarks whose corpus is there: the twin without `DATA`, with it nothing but what lies under it.
 
     Raises:
-        FileNotFoundError: none is.
+        AbsentError: none is.
         ValueError: a corpus of which fewer than four subjects can take part, or all of whose scans are bad.
     """
     parts = []
     for benchmark in benchmarks:
+        known = BENCHMARKS[benchmark.trains_on] if benchmark.trains_on else None
         try:
             corpus = open_corpus(benchmark.corpus, chosen.data)
+            other = open_corpus(known.corpus, chosen.data) if known else None
         except FileNotFoundError:
             continue  # absent from the table; its twin would be another thing under the same name
-        parts.append(_part(benchmark, corpus, chosen))
+        part = _part(benchmark, corpus, chosen)
+        if known:
+            source = _part(known, other, chosen)
+            part = part._replace(source=source, content=part.content | {"trains_on": source.content})
+        parts.append(part)
     if not parts:
-        wanted = ", ".join(sorted({benchmark.corpus for benchmark in benchmarks}))
-        raise FileNotFoundError(f"DATA={chosen.data}: expected at least one of {wanted}, found none")
+        wanted = ", ".join(sorted({name for b in benchmarks for name in (b.corpus, b.trains_on) if name}))
+        raise AbsentError(f"DATA={chosen.data}: expected at least one of {wanted}, found none")
     return parts
 
 
 def split_subjects(part: Part, chosen: Settings) -> list[tuple[list[str], list[str]]]:
-    """Folds of a benchmark: (training subjects, test subjects) each."""
+    """Folds of a benchmark, (training subjects, test subjects) each; one of all of both if it trains on another."""
+    if part.source:
+        return [(np.unique(part.source.samples.subjects).tolist(), np.unique(part.samples.subjects).tolist())]
     return folds(part.samples.subjects, SMOKE_FOLDS if chosen.profile == "smoke" else FOLDS)
 
 
@@ -185,26 +220,34 @@ def _part(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Part:
     return Part(benchmark, corpus, samples, subjects, content, bad)
 
 
+def embedded(part: Part, chosen: Settings) -> tuple[Embedded, tuple]:
+    """Where the embeddings of a part's samples lie, and its prompts: text, classes and temperature."""
+    of = frozen(part.corpus, part.benchmark.emotions, chosen, part.subjects)
+    rows = np.flatnonzero(np.isin(of.samples.names, part.samples.names))
+    samples = replace(of.samples, images=None).select(rows)
+    found = Embedded(of.views, rows, samples.names, samples.subjects, samples.emotions)
+    return found, (of.text, of.prompt_class, of.temperature)
+
+
 def _compute(missing: Sequence[tuple], chosen: Settings) -> None:
     known = {}  # by benchmark
     tasks = []
     for part, cell, (train, test), path in missing:
         name = part.benchmark.name
         if name not in known:
-            known[name] = frozen(part.corpus, part.benchmark.emotions, chosen, part.subjects)
-        of = known[name]
-        taken = np.isin(of.samples.names, part.samples.names)
+            own, prompts = embedded(part, chosen)
+            known[name] = own, prompts, embedded(part.source, chosen)[0] if part.source else own
+        own, prompts, source = known[name]
         tasks.append(
             {
                 "path": path,
                 "arguments": {
                     "method": cell.method,
-                    "views": of.views,
-                    "samples": replace(of.samples, images=None),
-                    "train": np.flatnonzero(taken & np.isin(of.samples.subjects, train)),
-                    "test": np.flatnonzero(taken & np.isin(of.samples.subjects, test)),
+                    "train": source.of(train),
+                    "test": own.of(test),
                     "emotions": part.benchmark.emotions,
-                    "prompts": (of.text, of.prompt_class, of.temperature),
+                    "shown": part.benchmark.shown,
+                    "prompts": prompts,
                     "seed": cell.seed,
                 },
                 "head": {
@@ -214,8 +257,8 @@ def _compute(missing: Sequence[tuple], chosen: Settings) -> None:
                     "folds": cell.folds,
                     "seed": cell.seed,
                     "supervision": cell.method.supervision,
-                    "data_kind": part.corpus.kind,
-                    "fingerprint": part.corpus.fingerprint,
+                    "data_kind": part.kind,
+                    "fingerprint": part.fingerprint,
                     "model": part.content["model"],
                     "profile": chosen.profile,
                 },
@@ -238,7 +281,8 @@ def _execute(task: dict) -> None:
 def _list_skipped(parts: Sequence[Part], chosen: Settings) -> None:
     """Keeps the list of skipped scans beside the results; without any there is no file."""
     path = chosen.results_folder(parts[0].corpus.kind) / "skipped.csv"
-    rows = sorted({(part.corpus.name, *item) for part in parts for item in part.bad.items()})
+    read = [part for found in parts for part in (found, found.source) if part]
+    rows = sorted({(part.corpus.name, *item) for part in read for item in part.bad.items()})
     if not rows:
         path.unlink(missing_ok=True)
         return

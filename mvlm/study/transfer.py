@@ -19,9 +19,9 @@ from mvlm import workers
 from mvlm.settings import Settings
 from mvlm.sources import key, source_key
 from mvlm.study.benchmarks import BENCHMARKS
-from mvlm.study.embeddings import frozen, write
+from mvlm.study.embeddings import write
 from mvlm.study.methods import METHODS
-from mvlm.study.runs import Part, present
+from mvlm.study.runs import Part, embedded, present
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,16 +121,8 @@ def _record_path(target: Part, half: str, seed: int) -> Path:
 
 
 def _embedded(part: Part, chosen: Settings) -> dict[str, object]:
-    of = frozen(part.corpus, part.benchmark.emotions, chosen, part.subjects)
-    return {
-        "views": of.views,
-        "rows": np.flatnonzero(np.isin(of.samples.names, part.samples.names)),
-        "names": part.samples.names,
-        "subjects": part.samples.subjects,
-        "emotions": part.samples.emotions,
-        "classes": part.benchmark.emotions,
-        "prompts": (of.text, of.prompt_class, of.temperature),
-    }
+    samples, prompts = embedded(part, chosen)
+    return {"samples": samples, "classes": part.benchmark.emotions, "prompts": prompts}
 
 
 def _execute(task: dict) -> None:
@@ -146,17 +138,15 @@ def _measure(source: dict, target: dict, half: str, seed: int) -> dict[str, obje
     full, plain, centred = METHODS["full"], METHODS["baseline"], METHODS["centred"]
     prompts = Prompts(*target["prompts"])
 
-    def views(of: dict) -> np.ndarray:
-        return np.load(of["views"], mmap_mode="r")[:, of["rows"]]  # (A, N, V, D)
-
-    reported = halves(target["subjects"]) == (half == "even")
+    samples = target["samples"]
+    reported = halves(samples.subjects) == (half == "even")
     other = "odd" if half == "even" else "even"
-    subjects = target["subjects"][reported]
-    y = np.array([target["classes"].index(emotion) for emotion in target["emotions"]])
+    subjects = samples.subjects[reported]
+    y = np.array([target["classes"].index(emotion) for emotion in samples.emotions])
     rows = []
-    trained = adapt(full, views(source), prompts, seed=seed).adapter
+    trained = adapt(full, source["samples"].views(), prompts, seed=seed).adapter
     for model, adapter in zip(MODELS, (None, trained), strict=True):
-        every = views(target) if adapter is None else adapter.apply(views(target))
+        every = samples.views() if adapter is None else adapter.apply(samples.views())
         mine, others = every[:, reported], every[:, ~reported]
 
         def add(protocol: str, supervision: str, adapted_on: str, predicted: np.ndarray, model: str = model) -> None:
@@ -191,8 +181,8 @@ def _measure(source: dict, target: dict, half: str, seed: int) -> dict[str, obje
                 predicted[check] = evaluate.linear_probe(test_x[fit], y[reported][fit], subjects[fit], test_x[check])
             add("linear probe", "labels", f"{half} half, folds", predicted)
     return {
-        "names": target["names"][reported].tolist(),
+        "names": samples.names[reported].tolist(),
         "subjects": subjects.tolist(),
-        "emotions": target["emotions"][reported].tolist(),
+        "emotions": samples.emotions[reported].tolist(),
         "rows": rows,
     }

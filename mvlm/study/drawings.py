@@ -1,0 +1,80 @@
+"""Figures that the tables share: the ladder of methods with its intervals, and which emotions are confused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from mvlm.study.benchmarks import BENCHMARKS
+from mvlm.study.methods import METHODS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+CONFUSED = ("baseline", "full")  # methods whose confusions are drawn
+
+
+class Drawing(NamedTuple):
+    """A figure, the numbers it draws, and what their columns mean."""
+
+    figure: Figure
+    frame: pd.DataFrame
+    columns: dict[str, str]
+
+
+def draw_ladder(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
+    """Zero-shot accuracy of each method with its 95 % interval, a panel for each benchmark; the dashed line is chance.
+
+    Args:
+        frame: what `mvlm.study.accuracy.accuracy_table` returns.
+        columns: its columns and their units.
+    """
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    sns.set_theme(style="whitegrid", context="paper")
+    rows = frame[(frame["source"] == "measured") & (frame["protocol"] == "zero-shot")]
+    present = rows["benchmark"].unique()
+    figure = Figure(figsize=(2.6 * len(present) + 1.8, 2.9), layout="constrained")
+    panels = figure.subplots(1, len(present), sharey=True, squeeze=False)[0]
+    colours = dict(zip(rows["title"].unique(), sns.color_palette("colorblind"), strict=False))
+    for panel, benchmark in zip(panels, present, strict=True):
+        part = rows[rows["benchmark"] == benchmark]
+        sns.barplot(part, x="mean", y="title", hue="title", palette=colours, ax=panel, alpha=0.75)
+        spread = [part["mean"] - part["low"], part["high"] - part["mean"]]
+        panel.errorbar(part["mean"], part["title"], xerr=spread, fmt="none", ecolor="0.2", capsize=2)
+        panel.axvline(part["chance"].iloc[0], ls="--", color="0.4", lw=1)
+        panel.set(title=f"{benchmark} ({part['data_kind'].iloc[0]})", xlabel="accuracy, %", ylabel="", xlim=(0, 100))
+    drawn = rows.drop(columns="paper").reset_index(drop=True)
+    return Drawing(figure, drawn, {name: columns[name] for name in drawn})
+
+
+def draw_confusions(records: pd.DataFrame) -> Drawing:
+    """Of the samples of each true emotion (rows) the percentage predicted as each (columns), zero-shot.
+
+    Args:
+        records: what `mvlm.study.run` returns.
+    """
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    sns.set_theme(style="whitegrid", context="paper")
+    shown = records[records["method"].isin(CONFUSED)]
+    pairs = shown[["benchmark", "method", "emotions", "zero_shot"]].explode(["emotions", "zero_shot"])
+    pairs = pairs.rename(columns={"emotions": "true", "zero_shot": "predicted"})
+    counted = pairs.groupby(["benchmark", "method", "true"], sort=False)["predicted"].value_counts(normalize=True)
+    long = counted.mul(100).rename("percent").reset_index()
+    present = records["benchmark"].unique()
+    figure = Figure(figsize=(2.7 * len(present) + 0.9, 5.6), layout="constrained")
+    grid = figure.subplots(len(CONFUSED), len(present), squeeze=False)
+    look = {"cbar": False, "cmap": "Blues", "vmin": 0, "vmax": 100, "square": True, "annot_kws": {"size": 6}}
+    for line, method in zip(grid, CONFUSED, strict=True):
+        for panel, name in zip(line, present, strict=True):
+            cells = long[(long["benchmark"] == name) & (long["method"] == method)]
+            known = BENCHMARKS[name]
+            table = cells.pivot(index="true", columns="predicted", values="percent")
+            table = table.reindex(index=list(known.shown or known.emotions), columns=list(known.emotions)).fillna(0)
+            sns.heatmap(table, annot=True, fmt=".0f", ax=panel, **look)
+            panel.set(title=f"{METHODS[method].title}, {name}", xlabel="", ylabel="")
+    units = {name: "" for name in long} | {"percent": "of the samples of the true emotion"}
+    return Drawing(figure, long, units)
