@@ -1,38 +1,56 @@
-"""From a corpus to samples: view images with emotion, level and subject, and subject-independent folds."""
+"""From a corpus to samples: view images with emotion, level and subject, and subject-independent folds.
+
+A sample of a static corpus is a scan, one of a moving corpus a sequence: each view is then one dynamic image.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mvlm import settings, workers
-from mvlm.faces.corpora import EMOTIONS
+from mvlm.settings import CHANNELS, YAWS, Settings
 from mvlm.sources import key, source_key
 
 if TYPE_CHECKING:
-    from mvlm.faces.corpora import Corpus, Scan
+    from mvlm.faces.corpora import Corpus
+    from mvlm.faces.items import Scan
+    from mvlm.faces.items import Sequence as Recording
 
-CHUNK = 16  # scans a worker takes at once
+CHUNK = 16  # meshes a worker takes at once, in whole sequences
+FRAMES = {"smoke": 4, "quick": 16, "full": None}  # of each sequence, by profile; None: all
+
+
+class Rendering(NamedTuple):
+    """How samples are shown: channel, angles of the views, and how many frames of a sequence are pooled (None: all)."""
+
+    channel: str = CHANNELS[0]
+    yaws: tuple[float, ...] = YAWS
+    frames: int | None = FRAMES["quick"]
+
+    @classmethod
+    def of(cls, chosen: Settings) -> Rendering:
+        """As the settings say."""
+        return cls(chosen.channel, chosen.yaws, FRAMES[chosen.profile])
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Labelled scans and their views.
+    """Labelled scans or sequences and their views.
 
     Attributes:
-        images: (N, V, H, W, 3) uint8, memory-mapped; None in a catalogue, which was made without reading a scan.
+        images: (N, V, H, W, 3) uint8, memory-mapped; None in a catalogue, which was made without reading a mesh.
         names, subjects, emotions: (N,) str.
         levels: (N,) int, 0 where the corpus has no levels.
         takes: (N,) int, repetitions of one expression by one subject, from 0.
-        bad: names of scans that could not be read or shown, each with the reason; they are not among the N.
+        bad: what could not be read or shown, each with the reason: scans and sequences, which are not among the N, and
+            frames ("F001_Angry, frame 7") that their sequence goes without.
     """
 
     images: np.ndarray | None
@@ -60,7 +78,7 @@ class Samples:
 
 
 def catalogue(corpus: Corpus, subjects: Sequence[str] | None = None) -> Samples:
-    """Samples of a corpus from its index alone, without images: the scans that show an emotion, neutral left out.
+    """Samples of a corpus from its index alone, without images: what shows an emotion, neutral left out.
 
     Args:
         corpus: any corpus or twin.
@@ -70,56 +88,71 @@ def catalogue(corpus: Corpus, subjects: Sequence[str] | None = None) -> Samples:
 
 
 def load_samples(
-    corpus: Corpus, *, size: int, jobs: int, skip_bad: bool = False, subjects: Sequence[str] | None = None
+    corpus: Corpus,
+    *,
+    size: int,
+    jobs: int,
+    skip_bad: bool = False,
+    subjects: Sequence[str] | None = None,
+    rendering: Rendering = Rendering(),  # noqa: B008 - immutable
 ) -> Samples:
-    """Views of every scan that shows an emotion, rendered once and kept under `runs/cache/views`.
+    """Views of everything that shows an emotion, rendered once and kept under `runs/cache/views`.
 
-    A scan is read and shown in one pass, because a file can also fail by having no face to align. All that fail are
+    A mesh is read and shown in one pass, because a file can also fail by having no face to align. All that fail are
     listed together, and nothing comes after them unless `skip_bad`; the good ones stay in the cache either way, so
-    that the second call takes no time.
+    that the second call takes no time. A rendering that is interrupted is taken up where it was.
 
     Args:
         corpus: any corpus or twin.
         size: side of a view in pixels.
         jobs: worker processes, one thread each.
-        skip_bad: go on without the scans that fail; `Samples.bad` lists them.
+        skip_bad: go on without what fails; `Samples.bad` lists it. A sequence goes on without its bad frames as long
+            as two of those that are wanted remain.
         subjects: only these.
+        rendering: channel, angles, frames of a sequence.
 
     Raises:
-        ValueError: scans that fail, each with its reason; or no scan at all.
+        ValueError: what fails, each with its reason; or no sample at all.
     """
-    folder = cache_folder(corpus, size=size, subjects=subjects)
+    folder = cache_folder(corpus, size=size, subjects=subjects, rendering=rendering)
     if not (folder / "index.json").is_file():
-        _render(corpus, _labelled(corpus, subjects), size, jobs, folder)
+        _render(corpus, _labelled(corpus, subjects), size, rendering, jobs, folder)
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     bad = index["bad"]
+    good = np.array([name not in bad for name in index["names"]], dtype=bool)
     if bad and not skip_bad:
         listed = "\n".join(f"  {name}: {reason}" for name, reason in bad.items())
-        total = len(index["names"])
-        raise ValueError(f"{corpus.name}: {len(bad)} of {total} scans are bad (SKIP_BAD=1 goes on without):\n{listed}")
-    good = np.array([name not in bad for name in index["names"]], dtype=bool)
+        lost, frames = int((~good).sum()), len(bad) - int((~good).sum())
+        what = f"{lost} of {len(good)} {_kind(corpus)}s" + (f" and {frames} frames of others" if frames else "")
+        raise ValueError(f"{corpus.name}: {what} are bad (SKIP_BAD=1 goes on without):\n{listed}")
     if not good.any():
-        raise ValueError(f"{corpus.name}: no readable scan that shows an emotion")
-    known = {scan.name: scan for scan in _labelled(corpus, subjects)}
+        raise ValueError(f"{corpus.name}: no readable {_kind(corpus)} that shows an emotion")
+    known = {item.name: item for item in _labelled(corpus, subjects)}
     images = np.load(folder / "images.npy", mmap_mode="r")
     samples = _samples(images, [known[name] for name in index["names"]])
-    return replace(samples.select(good), bad=bad) if bad else samples
+    return replace(samples if good.all() else samples.select(good), bad=bad)
 
 
-def cache_folder(corpus: Corpus, *, size: int, subjects: Sequence[str] | None = None) -> Path:
-    """Where the views of a corpus lie: an address made of its content, the angles, and the code that renders."""
-    from mvlm.faces.views import YAWS
-
-    address = key(
-        {
-            "corpus": corpus.fingerprint,
-            "size": size,
-            "yaws": YAWS,
-            "subjects": None if subjects is None else sorted(subjects),
-            "source": source_key("mvlm.faces.views", type(corpus).__module__),
-        }
-    )
-    return settings.RUNS / "cache" / "views" / address
+def cache_folder(
+    corpus: Corpus,
+    *,
+    size: int,
+    subjects: Sequence[str] | None = None,
+    rendering: Rendering = Rendering(),  # noqa: B008 - immutable
+) -> Path:
+    """Where the views of a corpus lie: an address made of its content, how it is shown, and the code that renders."""
+    room = "mvlm.faces.dynamics" if corpus.sequences else "mvlm.faces.views"
+    parts = {
+        "corpus": corpus.fingerprint,
+        "size": size,
+        "channel": rendering.channel,
+        "yaws": rendering.yaws,
+        "subjects": None if subjects is None else sorted(subjects),
+        "source": source_key(room, type(corpus).__module__),
+    }
+    if corpus.sequences:
+        parts["frames"] = rendering.frames
+    return settings.RUNS / "cache" / "views" / key(parts)
 
 
 def folds(subjects: Sequence[str], count: int = 10, seed: int = 0) -> list[tuple[list[str], list[str]]]:
@@ -140,65 +173,114 @@ def folds(subjects: Sequence[str], count: int = 10, seed: int = 0) -> list[tuple
     return pairs
 
 
-def _labelled(corpus: Corpus, subjects: Sequence[str] | None) -> list[Scan]:
+def _kind(corpus: Corpus) -> str:
+    return "sequence" if corpus.sequences else "scan"
+
+
+def _labelled(corpus: Corpus, subjects: Sequence[str] | None) -> list[Scan] | list[Recording]:
     wanted = None if subjects is None else set(subjects)
-    return [s for s in corpus.scans if s.emotion in EMOTIONS and (wanted is None or s.subject in wanted)]
+    shown = [item for item in corpus.items if item.emotion not in (None, "neutral")]
+    return [item for item in shown if wanted is None or item.subject in wanted]
 
 
-def _samples(images: np.ndarray | None, scans: Sequence[Scan]) -> Samples:
+def _samples(images: np.ndarray | None, items: Sequence[Scan | Recording]) -> Samples:
     return Samples(
         images=images,
-        names=np.array([scan.name for scan in scans], dtype=str),
-        subjects=np.array([scan.subject for scan in scans], dtype=str),
-        emotions=np.array([scan.emotion for scan in scans], dtype=str),
-        levels=np.array([scan.level or 0 for scan in scans], dtype=np.int64),
-        takes=np.array([scan.take for scan in scans], dtype=np.int64),
+        names=np.array([item.name for item in items], dtype=str),
+        subjects=np.array([item.subject for item in items], dtype=str),
+        emotions=np.array([item.emotion for item in items], dtype=str),
+        levels=np.array([item.level or 0 for item in items], dtype=np.int64),
+        takes=np.array([item.take for item in items], dtype=np.int64),
     )
 
 
-def _render(corpus: Corpus, scans: Sequence[Scan], size: int, jobs: int, folder: Path) -> None:
-    """Writes images.npy, a row for each scan, and index.json; both or neither."""
-    from mvlm.faces.views import YAWS
+def _render(
+    corpus: Corpus,
+    items: Sequence[Scan | Recording],
+    size: int,
+    rendering: Rendering,
+    jobs: int,
+    folder: Path,
+) -> None:
+    """Writes images.npy, a row for each item, and index.json; the folder is there when both are whole.
 
-    staging = folder.with_name(
-        f".{folder.name}.{uuid.uuid4().hex}"
-    )  # tempfile's folders are for one user only
-    staging.mkdir(parents=True)
-    try:
-        shape = (len(scans), len(YAWS), size, size, 3)
-        images = np.lib.format.open_memmap(staging / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
-        chunks = [(corpus, scans[start : start + CHUNK], size) for start in range(0, len(scans), CHUNK)]
-        cost = f"{len(scans):,} scans, {images.nbytes / 1e9:.1f} GB"
-        bad: dict[str, str] = {}
-        for number, (views, reasons) in enumerate(
-            workers.each(_views, chunks, jobs=jobs, title=f"views of {corpus.name}", cost=cost)
-        ):
-            images[number * CHUNK : number * CHUNK + len(views)] = views
-            bad |= reasons
-        images.flush()
-        index = {"names": [scan.name for scan in scans], "bad": bad}
-        (staging / "index.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
+    Until then they grow in a hidden folder beside it, with a journal of the chunks that are done: whoever comes after
+    an interruption, a kill included, goes on from there.
+    """
+    from filelock import FileLock
+
+    longest = max((len(item.frames) for item in items), default=1) if corpus.sequences else 1
+    meshes = longest if rendering.frames is None else min(longest, rendering.frames)
+    chunk = max(1, CHUNK // meshes)
+    growing = folder.with_name(f".{folder.name}.{chunk}")
+    journal = growing / "done.jsonl"
+    growing.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f".{folder.name}.lock")):  # a second process waits, and finds the first one's
+        if (folder / "index.json").is_file():
+            return
+        growing.mkdir(exist_ok=True)
+        done = _done(journal)
+        shape = (len(items), len(rendering.yaws), size, size, 3)
+        mode = "r+" if journal.is_file() else "w+"  # the journal is younger than the whole file of images
+        images = np.lib.format.open_memmap(growing / "images.npy", mode=mode, dtype=np.uint8, shape=shape)
+        starts = [start for start in range(0, len(items), chunk) if start not in done]
+        tasks = [(_reader(corpus), items[start : start + chunk], size, rendering) for start in starts]
+        what = f"{len(items):,} {_kind(corpus)}s" + (f" of up to {meshes} frames" if corpus.sequences else "")
+        title, cost = f"views of {corpus.name}", f"{what}, {images.nbytes / 1e9:.1f} GB"
+        with journal.open("a", encoding="utf-8") as file:
+            file.write("\n")  # ends a line that was cut short
+            shown = workers.each(_views, tasks, jobs=jobs, title=title, cost=cost)
+            for start, (views, reasons) in zip(starts, shown, strict=True):
+                images[start : start + len(views)] = views
+                images.flush()
+                file.write(json.dumps([start, reasons]) + "\n")
+                file.flush()
+                done[start] = reasons
+        bad = {name: reason for start in sorted(done) for name, reason in done[start].items()}
+        index = {"names": [item.name for item in items], "bad": bad}
+        (growing / "index.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
+        journal.unlink()
+        os.replace(growing, folder)
+
+
+def _done(journal: Path) -> dict[int, dict[str, str]]:
+    """What was bad in each chunk that a journal has, by the chunk's first row."""
+    done = {}
+    for line in journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else ():
         try:
-            os.replace(staging, folder)
-        except OSError:
-            if not (folder / "index.json").is_file():  # else another process was first, with the same content
-                raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+            start, reasons = json.loads(line)
+        except ValueError:  # empty, or cut short by a kill: that chunk is done again
+            continue
+        done[start] = reasons
+    return done
 
 
-def _views(task: tuple[Corpus, Sequence[Scan], int]) -> tuple[np.ndarray, dict[str, str]]:
-    """Views (n, V, size, size, 3) of some scans, black for those that fail, and the reasons of these by name."""
-    from mvlm.faces.views import YAWS, project
+def _reader(corpus: Corpus) -> Corpus:
+    """A corpus that reads, without its index: a worker gets one with every task, and an index has 60,000 files."""
+    if corpus.kind == "twin":
+        return corpus
+    return replace(corpus, scans=(), files=(), unknown=(), sequences=(), dropped={})
 
-    corpus, scans, size = task
-    views = np.zeros((len(scans), len(YAWS), size, size, 3), np.uint8)
+
+def _views(task: tuple[Corpus, Sequence[Scan | Recording], int, Rendering]) -> tuple[np.ndarray, dict[str, str]]:
+    """Views (n, V, size, size, 3) of some items, black for those that fail, and the reasons by name."""
+    from mvlm.faces import dynamics, views
+    from mvlm.faces.items import Scan
+
+    corpus, items, size, how = task
+    pictures = np.zeros((len(items), len(how.yaws), size, size, 3), np.uint8)
     bad = {}
-    for row, scan in enumerate(scans):
+    for row, item in enumerate(items):
         try:
-            views[row] = project(corpus.read(scan), yaws=YAWS, size=size)
+            if isinstance(item, Scan):
+                mesh = corpus.read(item)
+                pictures[row] = views.project(mesh, yaws=how.yaws, size=size, channel=how.channel)
+            else:
+                pictures[row], frames = dynamics.project_sequence(
+                    corpus, item, yaws=how.yaws, size=size, channel=how.channel, count=how.frames
+                )
+                bad |= frames
         except (OSError, ValueError) as error:
-            bad[scan.name] = (
-                str(error) if scan.path is None or scan.path.name in str(error) else f"{scan.path}: {error}"
-            )
-    return views, bad
+            path = item.path if isinstance(item, Scan) else None
+            bad[item.name] = str(error) if path is None or path.name in str(error) else f"{path}: {error}"
+    return pictures, bad

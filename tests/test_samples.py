@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 import mvlm.settings
-from mvlm.faces import views
-from mvlm.faces.corpora import Scan
-from mvlm.samples import catalogue, folds, load_samples
+from mvlm.faces import dynamics, views
+from mvlm.faces.dynamics import dynamic_image, evenly_spaced
+from mvlm.faces.items import Frame, Scan, Sequence
+from mvlm.faces.pose import Pose
+from mvlm.samples import Rendering, cache_folder, catalogue, folds, load_samples
 from mvlm.study.benchmarks import BENCHMARKS
 
 BASIC = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -19,14 +21,25 @@ class FakeCorpus:
 
     scans: tuple[Scan, ...]
     bad: tuple[str, ...] = ()
+    sequences: tuple[Sequence, ...] = ()
     name: str = "BU-3DFE"
     kind: str = "twin"
     fingerprint: str = "fake"
+
+    @property
+    def items(self):
+        return self.scans or self.sequences
 
     def read(self, scan):
         if scan.name in self.bad:
             raise ValueError(f"{scan.path}: line 7: expected three numbers, got 'x'")
         return scan.name
+
+    def read_frame(self, sequence, place):
+        frame = sequence.frames[place]
+        if f"{sequence.name} {frame.number}" in self.bad:
+            raise ValueError(f"{frame.path}: cut short")
+        return f"{sequence.name} {frame.number}"
 
 
 def grid(subjects=5, levels=(1, 2, 3, 4)):
@@ -43,25 +56,39 @@ def grid(subjects=5, levels=(1, 2, 3, 4)):
     return tuple(sorted(scans, key=lambda scan: scan.name))
 
 
+def film(subjects=2, frames=20):
+    """BU-4DFE in small."""
+    sequences = []
+    for number in range(1, subjects + 1):
+        for emotion in BASIC:
+            name = f"F{number:03d}_{emotion.title()}"
+            shots = tuple(Frame(i, Path(f"{emotion}/{i:03d}.wrl")) for i in range(frames))
+            sequences.append(Sequence(name, name[:4], emotion, emotion.title(), shots, 25.0))
+    return FakeCorpus((), sequences=tuple(sequences), name="BU-4DFE")
+
+
 def picture(mesh, yaws, size):
     seed = int.from_bytes(mesh.encode(), "little")
-    return np.random.default_rng(seed).integers(0, 256, (len(yaws), size, size, 3), np.uint8)
+    grey = np.random.default_rng(seed).integers(0, 256, (len(yaws), size, size, 1), np.uint8)
+    return np.repeat(grey, 3, axis=-1)
 
 
 @pytest.fixture
 def rendering(monkeypatch, tmp_path):
     """Random pictures in place of ray casting, in a cache of their own; counts what was rendered."""
-    seen = []
+    seen, shown = [], []
 
-    def project(mesh, yaws=views.YAWS, size=64):
+    def project(mesh, yaws=views.YAWS, size=64, *, channel="shaded", pose=None):
         seen.append(mesh)
+        shown.append((channel, pose))
         if mesh == "F0000_AN01WH" and project.faceless:
             raise ValueError("no face to align")
         return picture(mesh, yaws, size)
 
     project.faceless = False
-    project.seen = seen
+    project.seen, project.shown = seen, shown
     monkeypatch.setattr(views, "project", project)
+    monkeypatch.setattr(dynamics, "find_pose", lambda mesh: Pose(np.eye(3), mesh))
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path)
     return project
 
@@ -91,21 +118,81 @@ def test_the_cache_is_used_and_moves_with_content_size_and_subjects(rendering):
     assert set(few.subjects) == {"F0001"} and len(rendering.seen) == 168
 
 
-@pytest.mark.usefixtures("rendering")
-def test_a_rendering_cut_short_leaves_nothing(monkeypatch):
-    corpus = FakeCorpus(grid(2))
+def test_the_cache_moves_with_how_samples_are_shown(rendering):
+    still, moving = FakeCorpus(grid(1)), film(1)
+    ways = [Rendering(), Rendering(channel="depth"), Rendering(yaws=(0.0, 20.0, -20.0)), Rendering(frames=5)]
+    assert len({cache_folder(moving, size=8, rendering=way) for way in ways}) == 4
+    assert len({cache_folder(still, size=8, rendering=way) for way in ways}) == 3  # a scan has no frames
+    load_samples(still, size=8, jobs=1, rendering=ways[1])
+    assert set(rendering.shown) == {("depth", None)}
+    assert load_samples(still, size=8, jobs=1, rendering=Rendering(yaws=(0.0,))).images.shape[1] == 1
 
-    def interrupted(mesh, yaws, size):
-        if mesh == "F0001_HA02WH":
+
+def cut_short(monkeypatch, corpus, at):
+    """A rendering that is interrupted at one mesh."""
+    whole = views.project
+
+    def interrupted(mesh, **how):
+        if mesh == at:
             raise KeyboardInterrupt
-        return picture(mesh, yaws, size)
+        return whole(mesh, **how)
 
     with monkeypatch.context() as patch:
         patch.setattr(views, "project", interrupted)
         with pytest.raises(KeyboardInterrupt):
             load_samples(corpus, size=8, jobs=1)
-    assert list((mvlm.settings.RUNS / "cache" / "views").iterdir()) == []
-    assert len(load_samples(corpus, size=8, jobs=1)) == 48
+    assert not [folder for folder in (mvlm.settings.RUNS / "cache" / "views").iterdir() if folder.name[0] != "."]
+
+
+@pytest.mark.parametrize(
+    ("corpus", "at", "lost"), [(FakeCorpus(grid(2)), "F0001_HA02WH", 32), (film(), "F001_Surprise 13", 5 * 16)]
+)
+def test_a_rendering_cut_short_is_taken_up(rendering, monkeypatch, corpus, at, lost):
+    cut_short(monkeypatch, corpus, at)
+    (journal,) = (mvlm.settings.RUNS / "cache" / "views").glob(".*/done.jsonl")
+    kept = journal.read_text()
+    journal.write_text(kept + kept.splitlines()[-1][:7])  # as a kill in the middle of a line leaves it
+    before = len(rendering.seen)
+    images = load_samples(corpus, size=8, jobs=1).images
+    meshes = 48 if corpus.scans else 12 * 16
+    assert len(rendering.seen) - before == meshes - lost  # whole chunks are not rendered again
+    assert not list((mvlm.settings.RUNS / "cache" / "views").glob(".*/done.jsonl"))
+    rendered = len(rendering.seen)
+    again = load_samples(replace(corpus, fingerprint="elsewhere"), size=8, jobs=1).images
+    np.testing.assert_array_equal(images, again)
+    assert len(rendering.seen) == rendered + meshes
+
+
+def test_a_sequence_is_a_dynamic_image_in_the_pose_of_its_first_frame(rendering):
+    corpus = film()
+    loaded = load_samples(corpus, size=8, jobs=1)
+    assert loaded.images.shape == (12, 3, 8, 8, 3) and set(loaded.levels) == set(loaded.takes) == {0}
+    assert loaded.names.tolist() == catalogue(corpus).names.tolist() == [s.name for s in corpus.sequences]
+    for row in (0, 7):
+        numbers = evenly_spaced(20, 16)
+        frames = np.stack([picture(f"{loaded.names[row]} {n}", views.YAWS, 8) for n in numbers])
+        np.testing.assert_array_equal(loaded.images[row, ..., :1], dynamic_image(frames[..., :1]))
+    assert len(rendering.seen) == 12 * 16
+    tips = [pose.tip for _, pose in rendering.shown]
+    assert tips[:16] == ["F001_Anger 0"] * 16 and set(tips[16:32]) == {"F001_Disgust 0"}
+
+
+def test_a_sequence_goes_on_without_bad_frames_while_two_remain(rendering):
+    names = [sequence.name for sequence in film().sequences]
+    wanted = evenly_spaced(20, 16).tolist()
+    lost = [f"{names[0]} {n}" for n in wanted[:1]] + [f"{names[3]} {n}" for n in wanted[:-2]]
+    lost += [f"{names[5]} {n}" for n in wanted[:-1]]
+    corpus = replace(film(), bad=tuple(lost))
+    with pytest.raises(ValueError, match="BU-4DFE: 1 of 12 sequences and 15 frames of others are bad") as error:
+        load_samples(corpus, size=8, jobs=1)
+    assert f"{names[0]}, frame 0: anger/000.wrl: cut short" in str(error.value).replace("\\", "/")
+    assert f"{names[5]}: expected at least 2 of 16 frames, found 1 (frame 0: " in str(error.value)
+    rendered = len(rendering.seen)
+    loaded = load_samples(corpus, size=8, jobs=1, skip_bad=True)
+    assert len(rendering.seen) == rendered and len(loaded) == 11 and names[5] not in loaded.names
+    frames = np.stack([picture(f"{names[0]} {n}", views.YAWS, 8) for n in wanted[1:]])
+    np.testing.assert_array_equal(loaded.images[0, ..., :1], dynamic_image(frames[..., :1]))
+    assert {pose.tip for _, pose in rendering.shown if pose.tip.startswith(names[0])} == {f"{names[0]} {wanted[1]}"}
 
 
 def test_all_bad_scans_are_listed_then_left_out_if_asked(rendering):

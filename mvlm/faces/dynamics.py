@@ -15,9 +15,18 @@ a division by the norm, is nonlinear in the frames: what rests does not vanish. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Several
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from mvlm.faces import views
+from mvlm.faces.pose import find_pose
+
+if TYPE_CHECKING:
+    from mvlm.faces.corpora import Corpus
+    from mvlm.faces.items import Sequence
 
 FORMS = ("harmonic", "linear", "ranksvm")
 REGULARISATION = 1.0  # of "ranksvm", on frames scaled so that the mean square of |V_q - V_t| over pairs is 1
@@ -26,6 +35,7 @@ BLOCK = 1 << 16  # pixels that are turned into numbers at once
 REST = 128  # grey of a dynamic image where nothing moves
 SHARE = 0.98  # share of the face's pixels that a dynamic image shows without clipping
 FAINTEST = 12.0  # grey levels; motion below is not stretched to full contrast: it is noise
+FEWEST = 2  # frames that show a motion
 
 
 def evenly_spaced(count: int, k: int | None) -> np.ndarray:
@@ -114,6 +124,54 @@ def dynamic_image(frames: np.ndarray, form: str = "harmonic") -> np.ndarray:
     return np.rint(np.clip(REST + 127 / max(spread, FAINTEST) * pooled, 1, 255)).astype(np.uint8)
 
 
+def project_sequence(
+    corpus: Corpus,
+    sequence: Sequence,
+    yaws: Several[float] = views.YAWS,
+    size: int = 64,
+    *,
+    channel: str = "shaded",
+    count: int | None = None,
+    form: str = "harmonic",
+) -> tuple[np.ndarray, dict[str, str]]:
+    """The dynamic image of each view of a sequence, all frames in the pose and the window of its first.
+
+    A frame that cannot be read or shown is left out, so long as two remain (one, of a sequence of one).
+
+    Args:
+        corpus: what reads the frames, a corpus or a twin.
+        sequence: one of its sequences.
+        yaws, size, channel: as of `mvlm.faces.views.project`.
+        count: evenly spaced frames to take; None takes all.
+        form: one of `FORMS`.
+
+    Returns:
+        (V, size, size, 3) uint8, and the frames that were left out, as "F001_Angry, frame 7", each with the reason.
+
+    Raises:
+        ValueError: too few frames; it names all that were left out.
+    """
+    places = evenly_spaced(len(sequence.frames), count)
+    pose, shown, bad = None, [], {}
+    for place in places:
+        frame = sequence.frames[place]
+        try:
+            mesh = corpus.read_frame(sequence, int(place))
+            pose = find_pose(mesh) if pose is None else pose
+            picture = views.project(mesh, yaws=yaws, size=size, channel=channel, pose=pose)
+        except (OSError, ValueError) as error:
+            told = frame.path is None or frame.path.name in str(error)
+            bad[f"{sequence.name}, frame {frame.number}"] = str(error) if told else f"{frame.path}: {error}"
+            continue
+        shown.append(picture[..., :1] if channel in views.GREY else picture)
+    fewest = min(FEWEST, len(places))
+    if len(shown) < fewest:
+        reasons = "; ".join(f"{name.rpartition(', ')[2]}: {reason}" for name, reason in bad.items())
+        raise ValueError(f"expected at least {fewest} of {len(places)} frames, found {len(shown)} ({reasons})")
+    picture = dynamic_image(np.stack(shown), form)
+    return np.repeat(picture, 3, axis=-1) if channel in views.GREY else picture, bad
+
+
 def _weights(frames: np.ndarray, form: str) -> np.ndarray:
     if len(frames) == 1:
         return np.ones(1)
@@ -162,8 +220,8 @@ def _weighted(frames: np.ndarray, weights: np.ndarray) -> np.ndarray:
     flat = frames.reshape(len(frames), -1)
     pooled = np.empty(flat.shape[1], np.float32)
     for start in range(0, flat.shape[1], BLOCK):
-        part = flat[:, start : start + BLOCK].astype(np.float32)
-        pooled[start : start + BLOCK] = weights.astype(np.float32) @ part
+        # In double precision, or the order of the sum would show in the last bit of a picture.
+        pooled[start : start + BLOCK] = weights @ flat[:, start : start + BLOCK].astype(np.float64)
     return pooled.reshape(frames.shape[1:])
 
 
