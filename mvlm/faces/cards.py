@@ -46,7 +46,7 @@ CARDS = {
         sensor="passive stereo, 0.2 mm RMS; every frame triangulated and cropped by itself; 83 landmarks in each",
         sources="Yin et al. 2008 (protocol, sensor), Flash & Hogan 1985 (curves), Bentivoglio et al. 1997 (blinks);"
         f" {_EMFACS}",
-        is_not=f"{_HEAD}; the real frames have about 35,000 vertices, these 4,300; a person's picture is the same in all"
+        is_not=f"{_HEAD}; real frames have about 35,000 vertices, these 4,300; a person's picture is the same in all"
         " frames",
     ),
     "BP4D": Card(
@@ -67,7 +67,7 @@ CARDS = {
         shows="micro-expressions: one burst of 0.17 to 0.5 s at A-B of one to three units",
         sensor="as BU-4DFE; no landmarks",
         sources="Li et al. 2022 (protocol), Yan et al. 2013 (durations), Yan et al. 2014 (units of the categories)",
-        is_not=f"{_HEAD}; native names are not public, so it is a manifest with .obj files; one category a clip; its"
+        is_not=f"{_HEAD}; native names are not public, so it is a manifest with .ply files; one category a clip; its"
         " action units come from CASME II, not from 4DME",
     ),
 }

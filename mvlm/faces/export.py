@@ -4,13 +4,12 @@ BU-3DFE    F0001/F0001_AN01WH_F3D.wrl, _F3D.bnd, _F2D.bmp
 Bosphorus  BosphorusDB/bs000/bs000_E_ANGER_0.bnt, .lm3, .png
 BU-4DFE    F001/Angry/000.wrl, 000.jpg; BU4DFE_BND_V1.1/F001/Angry/000.bnd
 BP4D       Sequences(2D+3D)/F001/T1/0001.obj, .mtl, .jpg; AUCoding/AU_OCC/F001_T1.csv
-4DME       manifest.csv; clips/s01_c01/001.obj, .mtl, .jpg
+4DME       manifest.csv; clips/s01_c01/001.ply, .png
 """
 
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,6 @@ from mvlm.faces import bnt, formats, landmarks
 from mvlm.faces.au_codes import NOT_CODED
 from mvlm.faces.items import Scan, Sequence
 from mvlm.faces.manifest import COLUMNS, MANIFEST
-from mvlm.faces.mesh import Mesh
 
 if TYPE_CHECKING:
     from mvlm.faces.twins import Twin
@@ -66,31 +64,30 @@ def export(twin: Twin, folder: Path | str, subjects: int = 3, frames: int | None
 def _export_scan(twin: Twin, scan: Scan, target: Path) -> None:
     if twin.name == "BU-3DFE":
         path = target / scan.subject / f"{scan.name}_F3D.wrl"
-        mesh = twin.read(scan)
-        formats.write_mesh(_pictured(mesh, path.with_name(f"{scan.name}_F2D.bmp")), path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        formats.write_mesh(twin.read(scan), path)
     else:
+        from PIL import Image
+
         path = target / "BosphorusDB" / scan.subject / f"{scan.name}.bnt"
+        path.parent.mkdir(parents=True, exist_ok=True)
         grid, marked, picture = twin.native(scan)
-        _write_picture(picture, path.with_suffix(".png"))
+        Image.fromarray(picture).save(path.with_suffix(".png"))
         bnt.write_bnt(grid, path)
         landmarks.write_lm3(marked, path.with_suffix(".lm3"))
 
 
 def _export_sequence(twin: Twin, sequence: Sequence, target: Path, frames: int | None) -> None:
     folder, extension, digits = _place(sequence, twin.name)
+    (target / folder).mkdir(parents=True, exist_ok=True)
     tree = target / "BU4DFE_BND_V1.1" / sequence.subject / sequence.code
     places = range(len(sequence.frames))
     if frames is not None:
         places = sorted({round(place) for place in np.linspace(0, len(places) - 1, min(frames, len(places)))})
-    first_picture = None
     for place in places:
         path = target / folder / f"{sequence.frames[place].number:0{digits}d}{extension}"
-        mesh, picture = twin.read_frame(sequence, place), path.with_suffix(".jpg")
-        if first_picture is None:
-            first_picture = _write_picture(mesh.texture, picture)
-        else:  # a person's picture is the same in every frame
-            shutil.copyfile(first_picture, picture)
-        formats.write_mesh(replace(mesh, texture=picture, landmarks={}), path)
+        mesh = twin.read_frame(sequence, place)
+        formats.write_mesh(replace(mesh, landmarks={}), path)
         if mesh.landmarks:
             tree.mkdir(parents=True, exist_ok=True)
             formats.write_landmarks(mesh.landmarks, tree / f"{path.stem}.bnd", mesh.vertices)
@@ -105,19 +102,7 @@ def _place(sequence: Sequence, corpus: str) -> tuple[Path, str, int]:
     if corpus == "BP4D":  # some sequences count with three digits, others with four
         digits = 3 + int(sequence.code in ("T1", "T4", "T7"))
         return Path("Sequences(2D+3D)", sequence.subject, sequence.code), ".obj", digits
-    return Path("clips", sequence.name), ".obj", 3
-
-
-def _pictured(mesh: Mesh, path: Path) -> Mesh:
-    return replace(mesh, texture=_write_picture(mesh.texture, path))
-
-
-def _write_picture(picture: np.ndarray, path: Path) -> Path:
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path, **({"quality": 95, "subsampling": 0} if path.suffix == ".jpg" else {}))
-    return path
+    return Path("clips", sequence.name), ".ply", 3
 
 
 def _write_codes(twin: Twin, sequence: Sequence, path: Path) -> None:
@@ -152,8 +137,8 @@ def _clips(twin: Twin, sequences: Iterable[Sequence]) -> Iterator[tuple]:
         folder = _place(sequence, twin.name)[0].as_posix()
         units = ";".join(map(str, sorted(burst.units)))
         last = sequence.frames[-1].number
-        yield (sequence.name, sequence.subject, first, apex, last, sequence.emotion, units, f"{folder}/*.obj",
-               f"{folder}/*.jpg", f"{sequence.fps:g}")  # fmt: skip
+        yield (sequence.name, sequence.subject, first, apex, last, sequence.emotion, units, f"{folder}/*.ply",
+               f"{folder}/*.png", f"{sequence.fps:g}")  # fmt: skip
 
 
 def _write_rows(path: Path, rows: Iterable[Iterable]) -> None:

@@ -8,7 +8,8 @@ the averted gaze), pain those of Prkachin & Solomon (2008), Pain 139:267; their 
 
 Du et al. kept only pictures that their experimenters recognised. Where nobody selects, a part of a display is the
 person's own: about a quarter of the facial behaviour in 22 posed emotions (Cordaro et al. 2018, Emotion 18:75, as
-summed up by Keltner et al. 2019, J Nonverbal Behav 43:133). That quarter is here too.
+summed up by Keltner et al. 2019, J Nonverbal Behav 43:133). That quarter is here too, at half the strength of the
+shared units, which is ours: no source says how strong it is.
 Spontaneous displays are weaker and partial (Durán & Fernández-Dols 2021, Emotion 21:1550), micro-expressions fainter
 still. Nothing here was fitted to what any method recognises.
 """
@@ -55,7 +56,7 @@ FAINT = (0.15, 0.4)
 # How many of 593 posed sequences of CK+ show a unit (Lucey et al. 2010): what people's own units are drawn from.
 _USUAL = {1: 173, 2: 116, 4: 191, 5: 102, 6: 122, 7: 119, 9: 74, 10: 21, 11: 33, 12: 111, 14: 29, 15: 89, 16: 24,
           17: 196, 18: 9, 20: 77, 23: 59, 24: 57, 25: 287, 26: 48}  # fmt: skip
-_OWN = 1 / 3  # own units for each shared one: a quarter of all
+_OWN, _OWN_STRENGTH = 1 / 3, 0.5  # own units for each shared one: a quarter of all
 
 Style = Mapping[str, Mapping[int, float]]
 
@@ -83,7 +84,7 @@ def personal_style(rng: np.random.Generator, variation: float = 1.0) -> dict[str
         if not units:  # nobody shows nothing when asked to pose: the most usual unit remains
             units = {max(shares, key=shares.get): gain}
         for unit in _own_units(units, shares, own, variation):
-            units[unit] = gain * float(np.exp(variation * own.normal(0, 0.25)))
+            units[unit] = _OWN_STRENGTH * gain * float(np.exp(variation * own.normal(0, 0.25)))
         style[emotion] = units
     return style
 

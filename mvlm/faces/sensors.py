@@ -118,7 +118,9 @@ def _kept(mesh, sensor, rng):
         middle, radius = corners[rng.integers(len(corners))], rng.uniform(1.5, 4.5)
         keep &= ((corners - middle) ** 2).sum(1) > radius**2
     if sensor.moving:
-        x, y = corners[:, 0], corners[:, 1]
+        x, y = mesh.vertices[:, 0], mesh.vertices[:, 1]
         left, right, below, above = np.abs(rng.normal(0, 1.5, 4))  # mm that each side loses
-        keep &= (x > x.min() + left) & (x < x.max() - right) & (y > y.min() + below) & (y < y.max() - above)
+        inside = (x > x.min() + left) & (x < x.max() - right) & (y > y.min() + below) & (y < y.max() - above)
+        for corner in mesh.triangles.T:
+            keep &= inside[corner]
     return keep

@@ -40,7 +40,7 @@ class Dials:
 
     strength      intensity of every expression
     variation     how people differ in what they show: units, strengths, units of their own; 0: all alike
-    identity      how people differ in shape
+    identity      how people differ in shape and skin
     mixing        other units and speech among spontaneous expressions (BP4D)
     irregularity  how onsets, lags and pauses vary (moving twins)
     noise         noise and ripple of the sensor
@@ -164,7 +164,8 @@ class Twin:
             units = sample_expression(wanted.emotion, level, take, person.style, self.dials.strength)
         else:  # a single unit
             units = {int(wanted.code.split("_")[1]): self.dials.strength * float(take.uniform(0.7, 1.0))}
-        return scan(self._posed(person, units), self.sensor, take)
+        # The sensor has a stream of its own: it errs the same however many units a dial leaves.
+        return scan(self._posed(person, units), self.sensor, _stream(self.name, wanted.name, "sensor"))
 
     def _posed(self, person, units):
         """The face before any sensor, with the landmarks that the corpus has."""
@@ -201,7 +202,7 @@ def _person(twin, subject):
     sex = subject[0] if subject[0] in "FM" else None
     who, spread = head.random_identity(rng, sex=sex), twin.dials.identity
     if spread != 1:
-        traits = {name: score if name == "sex" else spread * score for name, score in who.traits.items()}
+        traits = {name: spread * score for name, score in who.traits.items()}
         who = replace(who, traits=traits, waves=who.waves * [spread, 1, 1, 1, 1])
     return _Person(head.sculpt(who), personal_style(rng, twin.dials.variation), head.texture(who, PICTURE))
 
