@@ -242,10 +242,11 @@ def test_a_scan_without_a_file_belongs_to_no_folder(tmp_path):
 
 
 def test_without_a_root_it_is_the_twin():
-    for name, count in (("BU-3DFE", 2500), ("Bosphorus", None)):
+    for name, count in (("BU-3DFE", 2500), ("Bosphorus", None), ("BU-4DFE", 606), ("BP4D", 328), ("4DME", 267)):
         twin = open_corpus(name)
         assert (twin.name, twin.kind, twin.unknown) == (name, "twin", ())
-        assert count in (None, len(twin.scans)) and all(scan.path is None for scan in twin.scans)
+        assert count in (None, len(twin.items)) and all(scan.path is None for scan in twin.scans)
+        assert all(frame.path is None for sequence in twin.sequences for frame in sequence.frames)
 
 
 def test_exports_are_lazy_and_complete():

@@ -186,7 +186,7 @@ def _cost(corpus: Corpus, looked: list[Looked]) -> Finding:
 
 def _hours(seconds: float) -> str:
     if seconds < 90:
-        return "a minute"
+        return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 

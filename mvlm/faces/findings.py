@@ -192,7 +192,8 @@ def _bp4d(corpus: Corpus) -> Iterator[Finding]:
     if not files:
         yield Finding("NOTE", "action units", "no AUCoding/AU_OCC: nothing here needs it, the task is the class")
         return
-    known = {sequence.name: {frame.number for frame in sequence.frames} for sequence in corpus.sequences}
+    known = {sequence.name: range(sequence.frames[0].number, sequence.frames[-1].number + 1)
+             for sequence in corpus.sequences}  # gaps are another matter
     shared = sorted(set(files) & set(known))
     inside: dict[int, list[float]] = {-1: [], 0: [], 1: []}
     uncoded, late = [], 0
@@ -210,7 +211,7 @@ def _bp4d(corpus: Corpus) -> Iterator[Finding]:
     share = float(np.mean(inside[said])) if shared else 0.0
     text = (f"{len(files)} coded sequences, {len(shared)} of them here; a code's frame f is picture f"
             f"{' - 1' if said else ''}, as the first picture is {0 if said else 'not 0'}: {share:.0%} of coded frames "
-            f"have one; {late} start late; {np.mean(uncoded or [0]):.0%} of rows without any code")
+            f"lie within its sequence; {late} start late; {np.mean(uncoded or [0]):.0%} of rows without any code")
     good = share > 0.98
     yield Finding("OK" if good else "LOOK", "action units", text, "" if good else
                   "codes and pictures do not match; found with f - 1, f, f + 1: "
