@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mvlm.faces import open_corpus, twins
+from mvlm.faces import open_corpus, rosters, twins
 from mvlm.faces.au_codes import MISSING, code_files, read_occurrence
 from mvlm.faces.corpora import CORPORA, EMOTIONS
 from mvlm.faces.export import CODED
@@ -47,6 +47,8 @@ def test_bosphorus_counts():
     assert len({s.subject for s in scans}) == 105
     assert sum(len(e) == 6 for e in shown.values()) == 65
     assert any(s.take == 1 for s in scans) and {s.code for s in scans} > {"N_N", "LFAU_9"}
+    sexes = Counter(rosters.sex("Bosphorus", subject, twins._stream) for subject in shown)
+    assert sexes == {"F": 45, "M": 60}
 
 
 def test_bu4dfe_counts():

@@ -31,7 +31,7 @@ CARDS = {
         is_not=f"{_HEAD}; ancestries are in the names alone",
     ),
     "Bosphorus": Card(
-        subjects="105, of whom 65 show all six emotions",
+        subjects="105 (45 F, 60 M), of whom 65 show all six emotions",
         items="neutral, one to six emotions, two single action units each; some emotions twice",
         shows="posed at the apex, one strong take, otherwise as BU-3DFE",
         sensor="structured light from one viewpoint: a depth grid of 2.6 mm, 0.3 mm noise, holes where the view is"

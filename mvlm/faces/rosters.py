@@ -65,6 +65,14 @@ def sequences(name: str, stream: Stream) -> tuple[Sequence, ...]:
     return tuple(sorted(found[name](stream), key=lambda s: s.name)) if name in found else ()
 
 
+def sex(name: str, subject: str, stream: Stream) -> str | None:
+    """ "F" or "M": what the subject's name says, for Bosphorus drawn so that 60 of 105 are men; None for 4DME."""
+    if name == "Bosphorus":
+        men = stream(name, "sex").permutation(105)[:60]
+        return "M" if int(subject[2:]) in men else "F"
+    return subject[0] if subject[0] in "FM" else None
+
+
 def length(name: str, code: str, sequence: str, stream: Stream) -> int:
     """Number of frames of a sequence, known without the index."""
     rng = stream(name, sequence, "length")

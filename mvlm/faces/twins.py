@@ -199,8 +199,8 @@ def _stream(*key):
 def _person(twin, subject):
     """All that stays of a subject."""
     rng = _stream(twin.name, subject)
-    sex = subject[0] if subject[0] in "FM" else None
-    who, spread = head.random_identity(rng, sex=sex), twin.dials.identity
+    who = head.random_identity(rng, sex=rosters.sex(twin.name, subject, _stream))
+    spread = twin.dials.identity
     if spread != 1:
         traits = {name: spread * score for name, score in who.traits.items()}
         who = replace(who, traits=traits, waves=who.waves * [spread, 1, 1, 1, 1])
