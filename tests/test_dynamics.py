@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from mvlm.faces.dynamics import (
+    FAINTEST,
     FORMS,
     REGULARISATION,
     REST,
+    SHARE,
     dynamic_image,
     evenly_spaced,
     pooling_weights,
@@ -120,6 +122,26 @@ def test_a_hole_of_one_frame_does_not_rule_and_an_open_mouth_stays():
     np.testing.assert_array_equal(dynamic_image(frames), whole)
     frames[4:, 0, 15, 5:15] = 0
     assert (dynamic_image(frames)[0, 15, 5:15] < 20).all()
+
+
+def test_the_outline_of_a_moving_head_does_not_rule():
+    rng = np.random.default_rng(6)
+    frames = np.zeros((12, 1, 24, 24, 1), np.uint8)
+    for t in range(12):
+        frames[t, 0, 4:20, 4 : 12 + t // 2] = 100 + rng.integers(-2, 3, (16, 8 + t // 2, 1))  # the right edge wanders
+        frames[t, 0, 8:12, 6:9] += np.uint8(4 * t)
+    picture = dynamic_image(frames)[0, ..., 0].astype(int)
+    assert np.abs(picture[8:12, 6:9] - REST).min() > 100
+    assert np.abs(picture[:, 12:] - REST).max() < 40
+    pooled = np.zeros((24, 24))
+    for y, x in np.ndindex(24, 24):  # every background pixel here is outside
+        values = frames[:, 0, y, x, 0].astype(float)
+        if values.any():
+            values[values == 0] = np.rint(values[values > 0].mean())
+        pooled[y, x] = sum(w * v for w, v in zip(pooling_weights(12), values, strict=True))
+    pooled /= np.abs(pooling_weights(12)).sum() / 2
+    spread = max(np.quantile(np.abs(pooled[frames[:, 0, ..., 0].any(axis=0)]), SHARE), FAINTEST)
+    np.testing.assert_allclose(picture, np.clip(REST + 127 * pooled / spread, 1, 255), atol=0.51)
 
 
 def test_faint_noise_is_not_stretched():

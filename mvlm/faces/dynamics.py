@@ -92,10 +92,12 @@ def rank_pool(frames: np.ndarray, form: str = "harmonic") -> np.ndarray:
 def dynamic_image(frames: np.ndarray, form: str = "harmonic") -> np.ndarray:
     """One picture of a sequence, per view: brighter than `REST` where it became brighter in time, darker where darker.
 
-    Before pooling, what one frame alone lacks is filled in: a pixel that is background (0) in one frame, but not in
-    the frames before and after it, is a hole in the scan, and takes their mean. Unfilled, such a flicker between 0
-    and the skin's grey would be the strongest motion of all. What is absent for longer (an open mouth, the space
-    beside a turning head) is motion, and stays.
+    Between background (0) and skin lies the largest step of all, and it would drown the face. So before pooling it is
+    filled in where it says nothing about an expression. A pixel that is background in one frame, but not in the frames
+    before and after it, is a hole in the scan, and takes their mean. A pixel outside the face's outline in some frames
+    takes its mean over the others: as the weights sum to 0, it then shows how the skin there changed while it was in
+    view, not that the outline moved with the head. What is absent for longer inside the outline, as in an open mouth,
+    is motion, and stays.
 
     The pooled sum is divided by half the sum of |weights|: it is then the grey of the later frames less that of the
     earlier ones, whatever their number. One factor for all views stretches it about `REST`, such that `SHARE` of the
@@ -116,7 +118,7 @@ def dynamic_image(frames: np.ndarray, form: str = "harmonic") -> np.ndarray:
     frames = np.asarray(frames)
     if len(frames) == 1:
         return frames[0].copy()
-    filled = _without_holes(frames)
+    filled = _filled(frames)
     weights = _weights(filled, form)
     pooled = _weighted(filled, weights) / max(np.abs(weights).sum() / 2, 1e-12)
     face = filled.any(axis=(0, -1))
@@ -225,12 +227,31 @@ def _weighted(frames: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return pooled.reshape(frames.shape[1:])
 
 
-def _without_holes(frames: np.ndarray) -> np.ndarray:
-    """Frames (T, V, H, W, C) whose background pixels of one frame alone are the mean of the frames around it."""
+def _filled(frames: np.ndarray) -> np.ndarray:
+    """Frames (T, V, H, W, C) without holes of one frame and without a moving outline; see `dynamic_image`."""
     seen = frames.any(axis=-1)
-    hole = ~seen[1:-1] & seen[:-2] & seen[2:]
+    t, *where = np.nonzero(~seen[1:-1] & seen[:-2] & seen[2:])
     filled = frames.copy()
-    t, *where = np.nonzero(hole)
-    around = frames[(t, *where)].astype(np.uint16), frames[(t + 2, *where)].astype(np.uint16)
-    filled[(t + 1, *where)] = (around[0] + around[1]) // 2
+    before, after = frames[(t, *where)].astype(np.uint16), frames[(t + 2, *where)].astype(np.uint16)
+    filled[(t + 1, *where)] = (before + after) // 2
+    seen[(t + 1, *where)] = True
+    outside = _outside(seen)
+    partly = outside.any(axis=0) & seen.any(axis=0)
+    shown, column = seen[:, partly], filled[:, partly]
+    mean = column.sum(axis=0) / shown.sum(axis=0)[:, None]  # background adds 0
+    filled[:, partly] = np.where(outside[:, partly, None], np.rint(mean).astype(np.uint8), column)
     return filled
+
+
+def _outside(seen: np.ndarray) -> np.ndarray:
+    """Of (T, V, H, W) masks of faces, the background that hangs together with a border of the picture."""
+    from scipy.ndimage import label
+
+    within = np.zeros((3, 3, 3, 3), bool)
+    within[1, 1] = [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
+    names, count = label(~seen, within)
+    outer = np.zeros(count + 1, bool)
+    for side in (names[..., 0, :], names[..., -1, :], names[..., 0], names[..., -1]):
+        outer[side] = True
+    outer[0] = False
+    return outer[names]
