@@ -22,10 +22,12 @@ export JUPYTER_PREFER_ENV_PATH := 1
 PY := .venv/bin/python
 READY := .venv/.ready
 NOTEBOOK := $(PY) -m mvlm.study.notebooks
+TABLES := 10-table1 11-table2 12-table3
+FIGURES := 01-faces-and-views
 LESSONS := 00-audit 01-faces-and-views
 
 .DEFAULT_GOAL := help
-.PHONY: help tables figures transfer foundation lessons all test bench fuzz lab clean
+.PHONY: help tables figures transfer foundation lessons all verify test bench fuzz lab clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -46,10 +48,10 @@ help: ## this list
 	@echo 'The default writes results/, anything else runs/results/.'
 
 tables: $(READY) ## Tables I to III -> results/tables, and prints them
-	@$(NOTEBOOK) 10-table1 11-table2 12-table3
+	@$(NOTEBOOK) $(TABLES)
 
 figures: $(READY) ## views of the faces -> results/figures
-	@$(NOTEBOOK) 01-faces-and-views
+	@$(NOTEBOOK) $(FIGURES)
 
 transfer: $(READY) ## the twin-trained model on other people's faces (needs DATA=)
 	@$(if $(DATA),,echo 'make transfer: DATA= is missing, the root of the corpora to transfer to' >&2; exit 2;)\
@@ -61,7 +63,11 @@ foundation: $(READY) ## pretrain mvlm-tiny anew on captioned random faces
 lessons: $(READY) ## the teaching notebooks as pages -> runs/html
 	@$(NOTEBOOK) $(LESSONS)
 
-all: tables figures lessons ## tables, figures and lessons
+all: tables figures lessons ## tables, figures, lessons, and an index of all pages -> runs/html
+	@$(PY) -m mvlm.study.pages
+
+verify: $(READY) ## results made again and compared, value by value; cached runs are read (all anew: make clean verify)
+	@$(PY) -m mvlm.study.verify $(sort $(TABLES) $(FIGURES) $(LESSONS))
 
 test: $(READY) ## ruff, the whole suite with coverage, the notebooks at PROFILE=smoke
 	@$(PY) -m ruff check .
@@ -76,8 +82,8 @@ fuzz: $(READY) ## 10,000 damaged files: each is read or refused in words, in tim
 lab: $(READY) ## the notebooks in JupyterLab
 	@$(PY) -m jupyter lab notebooks
 
-clean: ## delete caches; results, records and the environment stay
-	@rm -rf runs/cache results/.stage .pytest_cache .ruff_cache .hypothesis .coverage
+clean: ## delete caches and records of runs, which the same commands make anew; results and the environment stay
+	@rm -rf runs/cache runs/records runs/verify results/.stage .pytest_cache .ruff_cache .hypothesis .coverage
 	@find mvlm tests notebooks -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 # The interpreter that makes the environment: 3.11 or 3.12, with venv.

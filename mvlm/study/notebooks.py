@@ -33,6 +33,7 @@ from typing import Any
 
 from mvlm.settings import ROOT, RUNS, Settings
 from mvlm.sources import digest, file_hash
+from mvlm.study.pages import page as page_of
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -109,7 +110,7 @@ def run_notebook(
             _execute(name, folder, parameters | staged, executed)
             _check(name, stage, promised)
             _complete(stage, promised, sidecar)
-            _write_page(executed, page)
+            _replace_text(page, page_of(executed))
             for path, target in zip(promised, outputs, strict=True):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(stage / path, target)
@@ -284,14 +285,6 @@ def _complete(stage: Path, promised: list[str], sidecar: dict) -> None:
             own = json.loads((stage / path).read_text(encoding="utf-8"))
             text = json.dumps(own | sidecar, indent=2, sort_keys=True, ensure_ascii=False)
             (stage / path).write_text(text + "\n", encoding="utf-8")
-
-
-def _write_page(executed: Path, page: Path) -> None:
-    import nbformat
-    from nbconvert import HTMLExporter
-
-    body, _ = HTMLExporter().from_notebook_node(nbformat.read(executed, as_version=4))
-    _replace_text(page, body)
 
 
 def _replace_text(path: Path, text: str) -> None:
