@@ -1,9 +1,18 @@
 """Courses of expressions: the curve of a burst, posed, spontaneous and micro."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
-from mvlm.faces.expressions import EMFACS, MICRO, micro_expression, personal_style, spontaneous_expression
+from mvlm.faces.expressions import (
+    EMFACS,
+    MICRO,
+    micro_expression,
+    personal_style,
+    sample_expression,
+    spontaneous_expression,
+)
 from mvlm.faces.timing import BASE_RATES, Burst, action_units, envelope, micro, posed, spontaneous
 
 SMILE = {6: (0.5, 0.5), 12: (0.8, 1.0)}
@@ -87,6 +96,14 @@ def test_everybody_is_alike_without_variation():
     first, second = personal_style(rng, 0.0), personal_style(rng, 0.0)
     assert first == second
     assert all(set(units) <= set(EMFACS[emotion]) for emotion, units in first.items())
+
+
+def test_every_emotion_can_be_posed_by_a_stranger():
+    for emotion, shares in EMFACS.items():
+        faces = [sample_expression(emotion, 4, np.random.default_rng(seed)) for seed in range(60)]
+        counts = Counter(unit for units in faces for unit in units)
+        assert max(counts, key=counts.get) in shares and len({tuple(sorted(units)) for units in faces}) > 5
+        assert all(0 <= value <= 1.2 for units in faces for pair in units.values() for value in pair)
 
 
 def test_a_quarter_of_what_people_show_is_their_own():

@@ -71,22 +71,24 @@ def personal_style(rng: np.random.Generator, variation: float = 1.0) -> dict[str
         rng: numpy Generator of this person.
         variation: factor on all that differs between people; 0 gives everybody the same prototype.
     """
-    style = {}
-    for emotion, shares in EMFACS.items():
-        gain = float(np.exp(-0.1 + variation * rng.normal(0, 0.18)))
-        luck, strengths = rng.random(len(shares)), np.exp(variation * rng.normal(0, 0.25, len(shares)))
-        own = np.random.default_rng(rng.integers(2**63))  # however many it draws, the next emotion's stream is the same
-        units = {
-            unit: gain * float(strength)
-            for (unit, share), drawn, strength in zip(shares.items(), luck, strengths, strict=True)
-            if drawn < _between_people(share, variation)
-        }
-        if not units:  # nobody shows nothing when asked to pose: the most usual unit remains
-            units = {max(shares, key=shares.get): gain}
-        for unit in _own_units(units, shares, own, variation):
-            units[unit] = _OWN_STRENGTH * gain * float(np.exp(variation * own.normal(0, 0.25)))
-        style[emotion] = units
-    return style
+    return {emotion: _usual_units(emotion, rng, variation) for emotion in EMFACS}
+
+
+def _usual_units(emotion: str, rng: np.random.Generator, variation: float = 1.0) -> dict[int, float]:
+    shares = EMFACS[emotion]
+    gain = float(np.exp(-0.1 + variation * rng.normal(0, 0.18)))
+    luck, strengths = rng.random(len(shares)), np.exp(variation * rng.normal(0, 0.25, len(shares)))
+    own = np.random.default_rng(rng.integers(2**63))  # however many it draws, the next emotion's stream is the same
+    units = {
+        unit: gain * float(strength)
+        for (unit, share), drawn, strength in zip(shares.items(), luck, strengths, strict=True)
+        if drawn < _between_people(share, variation)
+    }
+    if not units:  # nobody shows nothing when asked to pose: the most usual unit remains
+        units = {max(shares, key=shares.get): gain}
+    for unit in _own_units(units, shares, own, variation):
+        units[unit] = _OWN_STRENGTH * gain * float(np.exp(variation * own.normal(0, 0.25)))
+    return units
 
 
 def _between_people(share: float, variation: float) -> float:
@@ -130,8 +132,8 @@ def sample_expression(
     """
     if emotion == "neutral":
         return {}
-    style = personal_style(rng) if style is None else style
-    units = _take(style[emotion], strength * float(np.interp(level, (1, 2, 3, 4), LEVELS)), rng, asymmetry=0.06)
+    usual = _usual_units(emotion, rng) if style is None else style[emotion]
+    units = _take(usual, strength * float(np.interp(level, (1, 2, 3, 4), LEVELS)), rng, asymmetry=0.06)
     if emotion == "surprise" and 26 in units and np.mean(units[26]) > 0.85:  # the strongest drop is a stretch (27)
         units[27] = (0.5 * units[26][0], 0.5 * units[26][1])
     return units
