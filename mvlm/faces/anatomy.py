@@ -67,7 +67,7 @@ def skull(x, y):
     depth = PchipInterpolator(knots, [50, 59, 67.5, 71, 72.5, 75, 77.5, 79.5, 80.5, 81, 80.5, 76.5, 66])(y)
     depth = np.where(y < -55, 72.5 + (depth - 72.5) * np.exp(-((x / 55) ** 4)), depth)  # only the chin recedes
     angle = x / 72.0  # arc length over the mean radius
-    rise = 1 - 0.68 * np.clip(abs(x) / 96, 0, 1) ** 1.4 * smooth(MOUTH_Y - y, -25, 60)  # of the jaw, towards the ear
+    rise = 1 - 0.68 * np.clip(abs(x) / 96, 0, 1) ** 1.9 * smooth(MOUTH_Y - y, -25, 60)  # of the jaw, towards the ear
     height = np.where(y < MOUTH_Y, MOUTH_Y + 0.94 * rise * (y - MOUTH_Y), y)
     return np.column_stack([half_width * np.sin(angle), height, depth * np.cos(angle) + 4.0])
 
@@ -128,12 +128,13 @@ def trait_fields(x, y, lower):
     mouth = bump(x, y, 0, MOUTH_Y, 26, 13)
     field = lambda dx=zero, dy=zero, dz=zero: np.column_stack([dx, dy, dz])  # noqa: E731
     wide, low_face = rest[:, 0], smooth(-y, 10, 70)
+    chin = smooth(-y, 42, 85) * (1 - smooth(ax, 25, 90))
     thick = lambda part: np.column_stack([zero, (y - MOUTH_Y) * lip, 4 * lip]) * part[:, None]  # noqa: E731
     shape = {
         "width": field(dx=wide * sd["width"]),
-        "height": field(dy=y * sd["height"]),
+        "height": field(dy=rest[:, 1] * sd["height"]),
         "jaw width": field(dx=wide * sd["jaw width"] * low_face),
-        "chin length": field(dy=-sd["chin length"] * smooth(-y, 42, 85)),
+        "chin length": field(dy=-sd["chin length"] * chin),
         "chin depth": field(dz=sd["chin depth"] * bump(x, y, 0, -76, 22, 16)),
         "chin width": field(dz=sd["chin width"] * (both(x, y, 17, -77, 8, 9) - 0.3 * bump(x, y, 0, -76, 8, 8))),
         "eye distance": field(dx=side * sd["eye distance"] * both(x, y, 31, 34, 17, 16)),
@@ -162,9 +163,9 @@ def trait_fields(x, y, lower):
         "nose bend": field(dx=sd["nose bend"] * bump(x, y, 0, 4, 12, 16)),
         "mouth tilt": field(dy=sd["mouth tilt"] * np.clip(x / 26, -1, 1) * mouth),
         "eye level": field(dy=sd["eye level"] * side * both(x, y, 31, 38, 15, 14)),
-        "jaw skew": field(dx=sd["jaw skew"] * smooth(-y, 35, 85)),
+        "jaw skew": field(dx=sd["jaw skew"] * chin),
     }  # fmt: skip
-    return shape | {"age": _ageing(x, y, field, thick), "sex": _sex(x, y, field, wide, low_face, thick)}
+    return shape | {"age": _ageing(x, y, field, thick), "sex": _sex(x, y, field, rest, chin, thick)}
 
 
 def _nasolabial(x, y):
@@ -174,7 +175,7 @@ def _nasolabial(x, y):
 def _ageing(x, y, field, thick):
     """Folds deepen, jowls and brows sag, temples and cheeks hollow, lips thin, the nose's tip drops."""
     jowl = both(x, y, 36, -62, 10, 11)
-    dz = -1.1 * _nasolabial(x, y) - 0.8 * segment(x, y, (28, -42), (33, -58), 2.6)  # and marionette lines
+    dz = -1.1 * _nasolabial(x, y) - 0.6 * segment(x, y, (28, -42), (33, -58), 2.6)  # and marionette lines
     dz = dz - 0.7 * segment(x, y, (20, 23), (40, 20), 2.3) + 0.8 * both(x, y, 30, 25, 10, 3.5)  # bags under the eyes
     dz = dz - 1.0 * both(x, y, 64, 52, 11, 16) - 1.2 * both(x, y, 47, -14, 11, 11) + 1.3 * jowl
     dz = dz - 0.35 * bump(x, y, 0, 76, 34, 14) * np.cos(2 * np.pi * (y - 66) / 12.0)
@@ -184,11 +185,11 @@ def _ageing(x, y, field, thick):
     return field(dy=dy, dz=dz) - 0.09 * thick(np.ones(len(x), bool))
 
 
-def _sex(x, y, field, wide, low_face, thick):
+def _sex(x, y, field, rest, chin, thick):
     """Half the mean difference between men and women: larger, stronger jaw and brow ridge, thinner lips."""
     dz = 1.4 * (both(x, y, 24, 52, 19, 6) + 0.7 * bump(x, y, 0, 53, 12, 7)) + 1.0 * bump(x, y, 0, 2, 11, 13)
     dz = dz + 1.2 * bump(x, y, 0, -74, 20, 11) + 0.8 * both(x, y, 17, -78, 9, 9) - 0.7 * both(x, y, 28, 37, 15, 9)
     dz = dz - 1.2 * both(x, y, 44, -22, 15, 16) - 1.0 * bump(x, y, 0, 84, 34, 14)
-    dy = 0.02 * y - 1.0 * both(x, y, 28, 52, 22, 9) - 1.6 * smooth(-y, 42, 85)
-    dx = wide * (0.02 + 0.03 * low_face) + 0.5 * np.sign(x) * both(x, y, 14, -3, 7, 10)
+    dy = 0.02 * rest[:, 1] - 1.0 * both(x, y, 28, 52, 22, 9) - 1.6 * chin
+    dx = rest[:, 0] * (0.02 + 0.03 * smooth(-y, 10, 70)) + 0.5 * np.sign(x) * both(x, y, 14, -3, 7, 10)
     return field(dx, dy, dz) - 0.06 * thick(np.ones(len(x), bool))

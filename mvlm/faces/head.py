@@ -24,7 +24,8 @@ ACTION_UNITS = {
     20: "lip stretcher", 22: "lip funneler", 23: "lip tightener", 24: "lip pressor", 25: "lips part", 26: "jaw drop",
     27: "mouth stretch", 43: "eyes closed",
 }  # fmt: skip
-LIP_ROLL = np.array([[[0.0, 0.9, -3.0]], [[0.0, -0.9, -3.0]]])  # from the upper, the lower lip's edge inwards, mm
+LIP_ROLL = np.array([[[0.0, 0.6, -1.8]], [[0.0, -0.6, -1.8]]])  # from the upper, the lower lip's edge inwards, mm
+TEETH = 15  # columns of a row of teeth
 EYEBALL = 18.0  # radius of the flattened front of the eyeball, on which the lids slide, mm
 
 
@@ -67,7 +68,8 @@ class Bust:
     template: Template
     skin: np.ndarray  # (V, 3) mm, lids and lips closed
     eyes: tuple  # left, right: (3,) centre of the eyeball
-    gum: float  # depth of the front of the teeth, mm
+    still: np.ndarray  # (F, 3) mm, the eyeballs and the upper teeth
+    lower_teeth: np.ndarray  # (L, 3) mm, with the jaw closed
     wrinkled: float  # depth of wrinkles, 1 at mean age
 
 
@@ -77,13 +79,16 @@ def sculpt(identity):
     skin = t.rest.copy()
     for name, score in identity.traits.items():
         if name in t.traits:
-            skin += score * t.traits[name]
+            skin += (0.35 * score if name == "age" and score < 0 else score) * t.traits[name]  # folds come late
     for amplitude, long_x, long_y, phase_x, phase_y in identity.waves:
         along_x, along_y = 2 * np.pi * t.x / (2.5 * long_x), 2 * np.pi * t.y / (2.5 * long_y)
         skin[:, 2] += amplitude * np.sin(along_x + phase_x) * np.sin(along_y + phase_y)
     eyes = tuple(_eye_centre(t, skin, sign) for sign in (1, -1))
-    return Bust(t, skin, eyes, float(skin[t.upper_lip & (abs(t.x) < 6), 2].mean() - 6.5),
-                float(np.exp(0.3 * identity.traits["age"])))
+    lips = t.upper_lip & (abs(t.x) < 6)
+    upper, lower = _teeth(skin[lips, 2].mean() - 6.5, skin[lips, 0].mean())
+    ball = EYEBALL * _eyeball()[0]
+    wrinkled = float(np.exp(0.3 * identity.traits["age"]))
+    return Bust(t, skin, eyes, np.vstack([eyes[0] + ball, eyes[1] + ball, upper]), lower, wrinkled)
 
 
 def pose(bust, action_units):
@@ -104,13 +109,18 @@ def pose(bust, action_units):
     t = bust.template
     skin = bust.skin.copy()
     # Of 1 and 4 together the inner brows rise and draw together: the lifting wins over the lowering (FACS manual, 1+4).
-    levels[LOWERING] = levels[4] * (1 - 0.8 * np.minimum(levels[1], 1))
+    levels[LOWERING] = tuple(low * (1 - 0.8 * min(high, 1)) for low, high in zip(levels[4], levels[1], strict=True))
+    # The lip-raising strand of 9 is half of the muscle of 10: together they lift less than their sum.
+    levels[10] = tuple(lip * (1 - 0.5 * min(nose, 1)) for lip, nose in zip(levels[10], levels[9], strict=True))
     for unit, (left, right) in levels.items():
         for fields, gain in ((t.units, 1.0), (t.creases, bust.wrinkled)):
             if unit in fields and (left or right):
                 skin += gain * left * fields[unit][0] + gain * right * fields[unit][1]
-    drop = np.radians(11.0 * levels[26].mean() + 27.0 * levels[27].mean())
-    _turn_jaw(skin, drop * t.jaw)
+    drop = np.radians(11.0 * sum(levels[26]) / 2 + 27.0 * sum(levels[27]) / 2)
+    lower_teeth = bust.lower_teeth.copy()
+    if drop:
+        _turn_jaw(skin, drop * t.jaw)
+        _turn_jaw(lower_teeth, drop)
     # A wide opening draws the corners of the mouth in.
     skin[:, 0] *= 1 - 0.22 * min(drop / np.radians(27), 1.0) * t.draw
     for k, name in enumerate(("left", "right")):
@@ -119,13 +129,8 @@ def pose(bust, action_units):
     edge, rim = t.rims["mouth"]
     skin[rim] = skin[edge] + LIP_ROLL
 
-    parts = [(skin, t.triangles), *map(_eyeball, bust.eyes),
-             *_teeth(bust.gum, skin[t.upper_lip | t.lower_lip, 0].mean(), drop)]  # fmt: skip
-    starts = np.cumsum([0, *(len(vertices) for vertices, _ in parts)])
-    triangles = np.concatenate([part + start for (_, part), start in zip(parts, starts, strict=False)])
     landmarks = {name: skin[vertex] for name, vertex in t.landmarks.items()}
-    vertices = np.concatenate([vertices for vertices, _ in parts])
-    return Mesh(vertices, triangles.astype(np.int32), landmarks, _unwrapped())
+    return Mesh(np.concatenate([skin, bust.still, lower_teeth]), _triangles(), landmarks, _unwrapped())
 
 
 def head(identity, action_units):
@@ -139,15 +144,15 @@ def texture(identity, size=256):
 
 
 def _left_right(action_units):
-    """Action unit -> (2,) intensities of the left and the right half, 0 for those not given."""
-    levels = {unit: np.zeros(2) for unit in ACTION_UNITS}
+    """Action unit -> intensities of the left and the right half, 0 for those not given."""
+    levels = dict.fromkeys(ACTION_UNITS, (0.0, 0.0))
     for unit, value in action_units.items():
-        pair = np.broadcast_to(np.asarray(value, float), 2).copy()
-        if unit not in ACTION_UNITS or not ((pair >= 0) & (pair <= 1.5)).all():
+        left, right = (float(v) for v in (value if np.ndim(value) else (value, value)))
+        if unit not in ACTION_UNITS or not (0 <= left <= 1.5 and 0 <= right <= 1.5):
             raise ValueError(
                 f"action unit {unit} = {value}: expected one of {sorted(ACTION_UNITS)}, intensity in [0, 1.5]"
             )
-        levels[unit] = pair
+        levels[unit] = (left, right)
     return levels
 
 
@@ -189,40 +194,44 @@ def _turn_in_lids(skin, edge, rim, centre):
     skin[rim] = inner
 
 
-def _eyeball(centre, rings=5, spokes=14):
-    """The front of an eyeball: (1 + rings*spokes, 3) vertices and its triangles."""
+def _eyeball(rings=5, spokes=14):
+    """The front of a unit ball: (1 + rings*spokes, 3) vertices and its triangles."""
     polar = np.linspace(0, np.radians(85), rings + 1)[1:]
     around = np.linspace(0, 2 * np.pi, spokes, endpoint=False)
     p, a = (grid.ravel() for grid in np.meshgrid(polar, around, indexing="ij"))
-    points = centre + EYEBALL * np.column_stack([np.sin(p) * np.cos(a), np.sin(p) * np.sin(a), np.cos(p)])
+    points = np.column_stack([np.sin(p) * np.cos(a), np.sin(p) * np.sin(a), np.cos(p)])
     ring = 1 + np.arange(rings * spokes).reshape(rings, spokes)
     after = np.roll(ring, -1, axis=1)
     fan = np.column_stack([np.zeros(spokes, int), ring[0], after[0]])
     quads = [np.stack([ring[:-1], ring[1:], after[:-1]], -1), np.stack([after[:-1], ring[1:], after[1:]], -1)]
-    return np.vstack([centre + [0, 0, EYEBALL], points]), np.vstack([fan, *(quad.reshape(-1, 3) for quad in quads)])
+    return np.vstack([[[0, 0, 1.0]], points]), np.vstack([fan, *(quad.reshape(-1, 3) for quad in quads)])
 
 
-def _teeth(front, middle, drop):
-    """Two arcs behind the lips (vertices, triangles): the upper hangs from the skull, the lower turns with the jaw."""
-    columns = np.linspace(-18, 18, 11)
-    n, i = len(columns), np.arange(len(columns) - 1)
-    triangles = np.vstack([np.column_stack([i, i + n, i + 1]), np.column_stack([i + 1, i + n, i + n + 1])])
-    for top, bottom, back in ((MOUTH_Y + 9, MOUTH_Y - 0.5, 0.0), (MOUTH_Y - 3.0, MOUTH_Y - 9.0, 1.5)):
-        arc = np.tile(columns, 2)
-        points = np.column_stack([arc + 0.6 * middle, np.repeat([top, bottom], n), front - back - 0.028 * arc**2])
-        if back:
-            _turn_jaw(points, drop)
-        yield points, triangles
+def _teeth(front, middle):
+    """Two arcs behind the lips, (2 * TEETH, 3) each: their upper edge, then their lower one."""
+    across = np.tile(np.linspace(-21, 21, TEETH), 2)
+    for top, bottom, back in ((MOUTH_Y + 9, MOUTH_Y - 0.5, 0.0), (MOUTH_Y - 3.5, MOUTH_Y - 10.0, 1.5)):
+        height = np.repeat([top, bottom], TEETH)
+        yield np.column_stack([across + middle, height, front - back - 0.024 * across**2])
+
+
+@lru_cache(maxsize=1)
+def _triangles():
+    """(T, 3) int32 of skin, left and right eyeball, upper and lower teeth: the same for every face."""
+    t, (ball, round_) = template(None), _eyeball()  # the same grid in every variant
+    i = np.arange(TEETH - 1)
+    row = np.vstack([np.column_stack([i, i + TEETH, i + 1]), np.column_stack([i + 1, i + TEETH, i + TEETH + 1])])
+    starts = len(t.x) + np.cumsum([0, len(ball), len(ball), 2 * TEETH])
+    moved = [part + start for part, start in zip((round_, round_, row, row), starts, strict=True)]
+    return np.vstack([t.triangles, *moved]).astype(np.int32)
 
 
 @lru_cache(maxsize=1)
 def _unwrapped():
-    """(N, 2) texture coordinates of skin, both eyeballs and both rows of teeth, in the order of `pose`."""
-    t = template(None)  # the same grid in every variant
-    centre = np.zeros(3)
-    eyeball = colour.unwrap_eyeball(_eyeball(centre)[0] / EYEBALL)
-    across = np.tile(np.linspace(0, 1, 11), 2)
-    teeth = [colour.unwrap_teeth(row, across, np.repeat([1.0, 0.0], 11)) for row in (0, 1)]
+    """Texture coordinates of the vertices, (N, 2), in the order of `_triangles`."""
+    t, eyeball = template(None), colour.unwrap_eyeball(_eyeball()[0])
+    across = np.tile(np.linspace(0, 1, TEETH), 2)
+    teeth = [colour.unwrap_teeth(row, across, np.repeat([1.0, 0.0], TEETH)) for row in (0, 1)]
     return np.vstack([colour.unwrap_skin(t.x, t.y), eyeball, eyeball, *teeth])
 
 
@@ -235,4 +244,5 @@ def fingerprint():
         units = {unit: (0.3 + 0.1 * (i % 5), 0.5) for i, unit in enumerate(ACTION_UNITS) if (i + seed) % 3 == 0}
         face = head(person, units)
         made.update(np.round(face.vertices * 1e3).astype("<i8").tobytes() + face.triangles.astype("<i4").tobytes())
+        made.update(np.round(face.texture_coordinates * 1e6).astype("<i8").tobytes() + texture(person, 64).tobytes())
     return made.hexdigest()[:16]

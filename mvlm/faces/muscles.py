@@ -14,14 +14,17 @@ LOWERING = "4, the lowering"  # part of unit 4 that unit 1 overcomes
 def jaw_share(x, y, lower):
     """(V,) share of the jaw's turn: 1 at the chin, none above the mouth, between at its corners."""
     corner, ax = 0.42, abs(x)
-    outside = corner * np.exp(-(((ax - MOUTH_HALF_WIDTH) / 28) ** 2))
-    share = 1 - np.clip(1 - (ax / MOUTH_HALF_WIDTH) ** 2, 0, 1) ** 0.7
-    above = np.where(ax < MOUTH_HALF_WIDTH, corner * share, outside) * np.exp(-(((y - MOUTH_Y) / 30) ** 2))
+    # On the slit itself the lips open as an ellipse; a few millimetres away from it the skin follows more softly.
+    open_lip = np.clip(1 - (ax / MOUTH_HALF_WIDTH) ** 2, 0, 1) ** 0.7
+    beside = np.exp(-((np.maximum(ax - MOUTH_HALF_WIDTH, 0) / 28) ** 2))
+    away = abs(y - MOUTH_Y)
+    close, broad = np.exp(-((away / 9) ** 2)), np.exp(-((away / np.where(lower, 38, 30)) ** 2))
+    soft = corner * beside * np.exp(-((np.maximum(MOUTH_HALF_WIDTH - ax, 0) / 16) ** 2))
+    above = soft * broad + (corner * beside * (1 - open_lip) - soft) * close
     far = 1 - 0.95 * smooth(ax, 14, 104)
-    edge = np.where(ax < MOUTH_HALF_WIDTH, 1 - (1 - corner) * share, outside)
-    below = far + (edge - far) * np.exp(-(((MOUTH_Y - y) / 32) ** 2))
+    soft = corner * beside + (1 - corner) * np.exp(-((ax / 20) ** 2))
+    below = far + (soft - far) * broad + (corner * beside + (1 - corner) * open_lip - soft) * close
     return np.where(lower, below, above)
-
 
 
 def mouth_draw(x, y):
@@ -66,7 +69,7 @@ def unit_fields(x, y, lower, jitter):
     move(12, dx=8.0 * pull, dy=10.5 * pull + 5.0 * both(x, y, 38, -8, 12, 13),
          dz=-4.5 * pull + 5.5 * both(x, y, 40, 2, 12, 11) - 1.4 * vermilion - 2.0 * muzzle_side(x, y))  # fmt: skip
     move(12, dy=-1.0 * vermilion * upper - 0.6 * vermilion * lower - 0.10 * thin)
-    crease(12, 2.0 * fold(x, y) - 0.8 * segment(x, y, (34, -28), (37, -42), 2.4))
+    crease(12, 1.6 * fold(x, y) - 0.8 * segment(x, y, (34, -28), (37, -42), 2.4))
     move(14, dx=5.0 * corner(8, 8), dz=-3.5 * corner(6, 6) + 2.2 * both(x, y, 37, -36, 5, 9))
     crease(14, -1.6 * segment(x, y, (29, -30), (29.5, -41), 2.0))
     droop = corner(10, 9)
@@ -79,7 +82,7 @@ def unit_fields(x, y, lower, jitter):
     boss = bump(x, y, 0, -66, 17, 10)
     move(17, dy=7.0 * boss + 4.5 * bump(x, y, 0, -44, 17, 8) * (0.4 + 0.6 * lower) + 2.4 * lip * near * upper,
          dz=4.2 * bump(x, y, 0, -66, 14, 8) + 3.2 * bump(x, y, 0, -41, 14, 6) - 1.5 * bump(x, y, 0, -54, 18, 4))
-    crease(17, 1.1 * bump(x, y, 0, -68, 12, 8) * np.cos(0.62 * x) * np.cos(0.62 * (y + 68))
+    crease(17, 0.7 * bump(x, y, 0, -68, 12, 8) * np.cos(0.62 * x) * np.cos(0.62 * (y + 68))
            - 1.2 * bump(x, y, 0, -56, 15, 2.4))  # fmt: skip
     muzzle = bump(x, y, 0, MOUTH_Y, 17, 13)
     move(18, dx=-0.42 * ax * both(x, y, 0, MOUTH_Y, 24, 13), dz=5.5 * muzzle)
@@ -123,7 +126,8 @@ def _brows_and_eyes(x, y, move, crease):
     crease(2, 1.7 * both(x, y, 38, 77, 13, 13) * _lines(y - 0.06 * abs(x), 75.0, 11.0))
     brow = both(x, y, 20, 50, 15, 9)
     move(LOWERING, dy=-7.5 * brow)
-    move(4, dx=-5.0 * both(x, y, 14, 51, 9, 11), dz=2.2 * both(x, y, 13, 48, 7, 6) + 1.0 * brow)
+    move(4, dx=-5.0 * np.minimum(abs(x) / 14, 1) * both(x, y, 14, 51, 9, 11),
+         dz=2.2 * both(x, y, 13, 48, 7, 6) + 1.0 * brow)  # fmt: skip
     crease(4, 1.2 * both(x, y, 10, 53, 3.0, 9) - 1.9 * both(x, y, 5.0, 54, 2.2, 9) + 1.0 * bump(x, y, 0, 54, 2.6, 9)
            - 0.8 * bump(x, y, 0, 39, 9, 2.2))  # fmt: skip
     cheek = both(x, y, 38, 10, 14, 12)
@@ -139,12 +143,12 @@ def _brows_and_eyes(x, y, move, crease):
 def _nose_and_cheeks(x, y, upper, move, crease):
     snarl = both(x, y, 13, 6, 8, 13)
     move(9, dy=5.0 * snarl - 4.0 * both(x, y, 11, 48, 10, 9) + 3.5 * both(x, y, 14, -24, 11, 8) * upper,
-         dx=-1.5 * both(x, y, 11, 48, 9, 9) + 1.5 * both(x, y, 14, -4, 5, 5),
+         dx=-1.5 * np.minimum(abs(x) / 11, 1) * both(x, y, 11, 48, 9, 9) + 1.5 * both(x, y, 14, -4, 5, 5),
          dz=2.2 * both(x, y, 13, 9, 7, 9) + 1.8 * both(x, y, 25, 6, 7, 9))  # fmt: skip
     crease(9, 1.4 * bump(x, y, 0, 30, 10, 9) * np.sin(2 * np.pi * (y - 24) / 8.5) - 1.3 * segment(
-        x, y, (9, 30), (14, 18), 2.2) - 1.0 * segment(x, y, (13, 31), (20, 21), 2.2) + 1.7 * fold(x, y))  # fmt: skip
+        x, y, (9, 30), (14, 18), 2.2) - 1.0 * segment(x, y, (13, 31), (20, 21), 2.2) + 1.2 * fold(x, y))  # fmt: skip
     lift = both(x, y, 13, -28, 13, 9.5) * upper
     move(10, dy=8.0 * lift + 2.5 * both(x, y, 14, -4, 6, 6), dz=2.0 * lift + 2.4 * both(x, y, 28, -6, 9, 10))
-    crease(10, 2.2 * fold(x, y))
+    crease(10, 1.7 * fold(x, y))
     move(11, dy=2.5 * both(x, y, 18, -14, 8, 9), dz=1.8 * both(x, y, 27, -6, 9, 9))
     crease(11, 2.4 * fold(x, y, 2.2))

@@ -82,15 +82,17 @@ def _skin(traits, x, y):
     ax, age, male = abs(x), traits["age"], smooth(traits["sex"], -0.6, 1.2)
     dark = float(smooth(0.45 + 0.24 * traits["tone"], 0, 1))  # share of the scale from light to dark
     picture = np.ones((*x.shape, 1)) * _between(TONES, dark)
-    picture *= 1 + 0.03 * np.array([1.0, 0.0, -1.0]) * traits["warmth"]
+    picture *= 1 + 0.014 * np.array([1.0, 0.0, -1.0]) * traits["warmth"]
 
     # Broad mottling, then what blood and pigment do to single places.
-    for _ in range(8):
+    mottled = np.ones(x.shape)
+    for _ in range(16):
         wave, phase = rng.normal(0, 2 * np.pi / 30, 2), rng.uniform(0, 2 * np.pi)
-        picture *= 1 + 0.010 * np.sin(wave[0] * x + wave[1] * y + phase)[..., None]
-    flush = (0.05 + 0.025 * traits["flush"]) * (1 - 0.6 * dark)
+        mottled += 0.006 * np.sin(wave[0] * x + wave[1] * y + phase)
+    picture *= mottled[..., None]
+    flush = (0.035 + 0.015 * traits["flush"]) * (1 - 0.6 * dark)
     red = bump(ax, y, 40, 2, 15, 13) + 0.8 * bump(x, y, 0, -4, 12, 7) + 0.5 * bump(x, y, 0, -76, 13, 9)
-    picture *= 1 + np.clip(flush, 0, 0.12) * red[..., None] * np.array([0.6, -1.6, -1.4])
+    picture *= 1 + np.clip(flush, 0, 0.07) * red[..., None] * np.array([0.6, -1.6, -1.4])
     under_eye = bump(ax, y, 27, 22, 10, 5) + 0.6 * bump(ax, y, 17, 34, 4, 7)
     picture *= 1 - (0.07 + 0.025 * age) * under_eye[..., None] * np.array([0.8, 1.0, 0.9])
     stubble = max(0.0, 0.16 + 0.09 * traits["beard"]) * male * _beard(x, y)
@@ -114,9 +116,9 @@ def _skin(traits, x, y):
 def _beard(x, y):
     """Where a beard grows: jaw, chin and upper lip, not the lips."""
     ax = abs(x)
-    jaw = smooth(-y - 0.25 * ax, 8, 26) * smooth(ax, 24, 34) + smooth(-y, 40, 52) * smooth(34 - ax, 0, 10)
+    jaw = smooth(-44 + 0.62 * ax - y, -6, 14)
     upper = bump(x, y, 0, MOUTH_Y + 13, 24, 6, 3)
-    return np.clip(jaw + upper, 0, 1) * (1 - _vermilion(x, y)) * smooth(92 - ax, 0, 14)
+    return np.clip(jaw + upper, 0, 1) * (1 - _vermilion(x, y)) * smooth(94 - ax, 0, 24)
 
 
 def _vermilion(x, y):
@@ -125,7 +127,8 @@ def _vermilion(x, y):
     upper = 7.2 * reach**0.8 - 1.6 * np.exp(-((x / 3.5) ** 2))
     lower = 8.4 * reach**0.6
     up = y - MOUTH_Y
-    return smooth(np.where(up > 0, upper - up, lower + up), -0.6, 0.9)
+    inside = smooth(np.where(up > 0, upper - up, lower + up), -0.6, 0.9)
+    return inside * smooth(MOUTH_HALF_WIDTH + 1.5 - abs(x), 0, 2)
 
 
 def _mouth_line(x, y):
@@ -136,7 +139,7 @@ def _brows(x, y, thick, rng):
     along = np.clip((abs(x) - 10) / 38, 0, 1)
     middle = 50.0 + 6.0 * np.sin(np.pi * np.clip(along * 0.82, 0, 1)) - 1.5 * along
     half = thick * np.interp(along, [0, 0.25, 0.6, 1], [2.3, 2.7, 2.1, 0.7])
-    hairs = 1 + 0.25 * np.sin(1.9 * x + 0.8 * y + rng.uniform(0, 6)) * np.sin(2.7 * y - 1.1 * x)
+    hairs = 1 + 0.12 * np.sin(1.9 * x + 0.8 * y + rng.uniform(0, 6)) * np.sin(2.7 * y - 1.1 * x)
     inside = smooth(half + 0.8 - abs(y - middle), 0, 2.2) * smooth(abs(x), 8.5, 12.5) * smooth(50 - abs(x), 0, 4)
     return np.clip(inside * hairs, 0, 1)
 
@@ -156,7 +159,8 @@ def _spots(picture, x, y, rng, count, radius, depth, broad=False):
 def _paint_eyeball(picture, traits, u, v):
     """White, iris and pupil; the patch is the eyeball (radius 18 mm) seen from the front."""
     cu, cv, radius = EYE_PATCH
-    from_pupil = np.hypot(u - cu, v - cv) / radius * 18.0  # mm
+    offset = np.stack([u - cu, v - cv]) / radius * 18.0  # mm
+    from_pupil = np.hypot(offset[0], offset[1] - 0.7)  # the pupil rests midway between the open lids
     inside = from_pupil < 23
     tone = _between(IRIS, 0.3 + 0.28 * traits["iris"] - 0.2 * traits["tone"])
     white = np.array([232.0, 226.0, 220.0]) - 4.0 * max(traits["age"], 0)
