@@ -117,8 +117,16 @@ def test_the_base_of_landmarks_is_told(tmp_path):
 def test_without_landmarks_size_is_measured_across_the_face(tmp_path):
     make_bu4dfe(tmp_path, unmarked=("F001", "F002", "M001"))
     found = {finding.topic: finding for finding in look(tmp_path)["BU-4DFE"]}
-    assert (found["landmarks"].level, found["texture"].level, found["unit"].level) == ("NOTE", "NOTE", "OK")
-    assert "which way up is not measured" in found["texture"].text and "across" in found["unit"].text
+    assert (found["landmarks"].level, found["texture"].level, found["unit"].level) == ("NOTE", "OK", "OK")
+    assert "found with v as read" in found["texture"].text and "across" in found["unit"].text
+    for path in tmp_path.rglob("*.jpg"):
+        Image.fromarray(picture()[::-1]).save(path, quality=95)
+    found = {finding.topic: finding for finding in look(tmp_path)["BU-4DFE"]}
+    assert found["texture"].level == "NOTE" and "turned over" in found["texture"].text  # a hint, no proof
+    for path in tmp_path.rglob("*.jpg"):
+        Image.fromarray(np.full((180, 140, 3), 128, np.uint8)).save(path)
+    found = {finding.topic: finding for finding in look(tmp_path)["BU-4DFE"]}
+    assert found["texture"].level == "NOTE" and "do not tell" in found["texture"].text  # no brows, no lips, no answer
 
 
 def test_files_that_cannot_be_read_and_names_that_are_not_known(tmp_path, capsys):
@@ -132,6 +140,15 @@ def test_files_that_cannot_be_read_and_names_that_are_not_known(tmp_path, capsys
     assert "LOOK  reading      1 of 12 meshes cannot be read" in said and "SKIP_BAD=1" in said
     assert "LOOK  unknown" in said and "frame0.wrl" in said and "and 1 more" in said
     assert "F001/Sad/001.wrl (no .jpg of the same number)" in said and "2 to look at." in said
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"P6 60000 60000 255 "])
+def test_a_picture_that_is_none(tmp_path, content):
+    make_bu4dfe(tmp_path)
+    for path in tmp_path.rglob("*.jpg"):
+        path.write_bytes(content)
+    found = {finding.topic: finding for finding in look(tmp_path)["BU-4DFE"]}
+    assert found["texture"].level == "LOOK" and ".jpg" in found["texture"].text
 
 
 def test_folders_that_hold_no_corpus_or_a_contradiction(tmp_path, capsys):

@@ -64,6 +64,7 @@ def read_a_few(corpus: Corpus) -> tuple[list[Looked], dict[Path, str]]:
 
 
 def reading(corpus: Corpus, looked: list[Looked], bad: dict[Path, str]) -> Finding:
+    """How many of the meshes looked at can be read."""
     if bad:
         return Finding("LOOK", "reading", f"{len(bad)} of {len(bad) + len(looked)} meshes cannot be read: "
                        + some(list(bad.values()), 2),
@@ -74,6 +75,7 @@ def reading(corpus: Corpus, looked: list[Looked], bad: dict[Path, str]) -> Findi
 
 
 def unit(meshes: list[Mesh]) -> Finding:
+    """Whether lengths are mm, by the eyes or, without landmarks, by the width of the faces."""
     apart = [value for mesh in meshes if (value := probes.eyes_apart(mesh)) is not None]
     if apart:
         value, (low, high) = float(np.median(apart)), probes.EYES_APART
@@ -88,6 +90,7 @@ def unit(meshes: list[Mesh]) -> Finding:
 
 
 def orientation(meshes: list[Mesh]) -> Finding:
+    """Whether faces are upright and look at the camera."""
     upright = [value for mesh in meshes if (value := probes.upright(mesh)) is not None]
     if upright:
         text = f"brows above nose above chin, nose in front, in {sum(upright)} of {len(upright)}"
@@ -101,6 +104,7 @@ def orientation(meshes: list[Mesh]) -> Finding:
 
 
 def winding(meshes: list[Mesh]) -> Finding:
+    """Whether triangles are turned outwards."""
     outward = [probes.outward(mesh) for mesh in meshes]
     if all(outward):
         return Finding("OK", "winding", "triangles turn towards the camera")
@@ -110,6 +114,7 @@ def winding(meshes: list[Mesh]) -> Finding:
 
 
 def landmarks(looked: list[Looked]) -> Finding:
+    """How many landmarks there are, and whether those of a .bnd lie on the vertices that it names."""
     counts = Counter(len(one.mesh.landmarks) for one in looked)
     missing = counts.pop(0, 0)
     if not counts:
@@ -131,6 +136,7 @@ def landmarks(looked: list[Looked]) -> Finding:
 
 
 def texture(meshes: list[Mesh]) -> Finding:
+    """Whether there are pictures, and whether they lie the right way up."""
     textured = [mesh for mesh in meshes if mesh.texture is not None and mesh.texture_coordinates is not None]
     if not textured:
         return Finding("NOTE", "texture", "no mesh looked at has both a picture and texture coordinates: the channel "
@@ -140,17 +146,22 @@ def texture(meshes: list[Mesh]) -> Finding:
         evidence = [value for mesh in textured if (value := probes.texture_evidence(mesh)) is not None]
     except (OSError, ValueError) as error:
         return Finding("LOOK", "texture", f"{text}; {error}", "a picture cannot be read: copy it again")
-    if not evidence:
-        return Finding("NOTE", "texture", f"{text}; which way up is not measured, for lack of landmarks")
-    mean = float(np.mean(evidence))
-    text += f"; brows and lips found with v {'as read' if mean > 0 else 'turned over'} ({mean:+.2f})"
+    mean = float(np.mean(evidence)) if evidence else 0.0
+    doubt = 2 * float(np.std(evidence)) / len(evidence) ** 0.5 if evidence else 0.0
+    said = f"({mean:+.2f} +- {doubt:.2f})"
+    if abs(mean) <= doubt:
+        return Finding("NOTE", "texture", f"{text}; brows and lips do not tell which way up {said}")
+    text += f"; brows and lips found with v {'as read' if mean > 0 else 'turned over'} {said}"
     if mean > 0:
         return Finding("OK", "texture", text)
+    if not all(mesh.landmarks for mesh in textured):
+        return Finding("NOTE", "texture", f"{text}, but without landmarks beards and bare lips mislead: look at one")
     return Finding("LOOK", "texture", text, "pictures lie upside down on the faces: look at a few, and report it; "
                    "the default channel (shaded geometry) does not use them")
 
 
 def native(corpus: Corpus, looked: list[Looked]) -> Iterator[Finding]:
+    """What only one format or corpus has."""
     text = [one.path for one in looked if one.path.suffix.lower() == ".wrl"]
     if text:
         facts = [probes.vrml(path) for path in text]

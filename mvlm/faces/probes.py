@@ -6,6 +6,7 @@ Each probe looks at a few meshes or files and returns numbers; `mvlm.faces.check
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,38 +73,53 @@ def outward(mesh: Mesh) -> bool:
 
 
 def texture_evidence(mesh: Mesh) -> float | None:
-    """How much better the picture fits with v as read than with 1 - v: above 0 it does.
+    """How much better the picture fits with v as read than with 1 - v: above 0 it does; None without a texture.
 
-    Brows are darker than skin and lips redder: the picture's colours at these landmarks are compared both ways, in
-    units of their spread over the face. One scan may mislead (a beard, a blush), the mean of a few does not.
-    None without landmarks, texture coordinates or picture.
+    Brows and eyes are darker than skin and lips redder: the picture's colours there are compared both ways, in units of
+    their spread over the face. Landmarks say where; without them these parts are looked for where most faces have them,
+    a few cm from the nose. One scan may mislead (a beard, a blush, a nose not found), the mean of a dozen rarely does.
     """
-    marked = groups(mesh)
-    if mesh.texture_coordinates is None or mesh.texture is None or not {"brow", "mouth"} <= set(marked):
+    if mesh.texture_coordinates is None or mesh.texture is None:
         return None
     from PIL import Image
 
-    with Image.open(mesh.texture) as opened:
-        picture = np.asarray(opened.convert("RGB"), dtype=np.float64)
+    try:
+        with Image.open(mesh.texture) as opened:
+            picture = np.asarray(opened.convert("RGB"), dtype=np.float64)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{mesh.texture}: expected a picture of a face, found {error}") from None
     corners = mesh.triangles if mesh.texture_triangles is None else mesh.texture_triangles
     coordinates = np.full((len(mesh.vertices), 2), np.nan)
     coordinates[mesh.triangles] = mesh.texture_coordinates[corners]
-    places = {part: np.linalg.norm(mesh.vertices[None] - marked[part][:, None], axis=-1).argmin(axis=1)
-              for part in ("brow", "mouth")}
+    face = np.isfinite(coordinates[:, 0]) & (np.linalg.norm(mesh.vertices - tip(mesh), axis=1) < 90)
+    points, coordinates = mesh.vertices[face], coordinates[face]
+    if len(points) < 100:
+        return None
+    guesses = list(_dark_and_red(mesh, points))
     scores = []
-    for turned in (False, True):
-        v = coordinates[:, 1] if turned else 1 - coordinates[:, 1]  # from the top
-        known = np.isfinite(v)
-        column = np.clip(coordinates[:, 0] * picture.shape[1], 0, picture.shape[1] - 1)
-        row = np.clip(v * picture.shape[0], 0, picture.shape[0] - 1)
-        colour = np.full((len(v), 3), np.nan)
-        colour[known] = picture[row[known].astype(int), column[known].astype(int)]
+    for v in (1 - coordinates[:, 1], coordinates[:, 1]):  # from the top
+        place = np.stack([v, coordinates[:, 0]], axis=1) * picture.shape[:2]
+        row, column = np.clip(place, 0, np.array(picture.shape[:2]) - 1).astype(int).T
+        colour = picture[row, column]
         light, red = colour.mean(axis=1), colour[:, 0] - colour[:, 1:].mean(axis=1)
-        face = np.linalg.norm(mesh.vertices - tip(mesh), axis=1) < 90
-        scores.append(sum(
-            sign * (np.nanmean(values[places[part]]) - np.nanmedian(values[face])) / (np.nanstd(values[face]) + 1e-9)
-            for part, values, sign in (("brow", light, -1), ("mouth", red, 1))))
-    return float(scores[0] - scores[1])
+        light, red = ((values - np.median(values)) / (values.std() + 1e-9) for values in (light, red))
+        scores.append(max((red[mouth].mean() - light[brow].mean() for brow, mouth in guesses), default=np.nan))
+    return None if np.isnan(scores).any() else float(scores[0] - scores[1])
+
+
+def _dark_and_red(mesh: Mesh, points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Which of the points (N, 3) are brows or eyes and which are lips: one answer from landmarks, else guesses."""
+    marked = groups(mesh)
+    if {"brow", "mouth"} <= set(marked):
+        yield tuple(np.linalg.norm(points[None] - marked[part][:, None], axis=-1).argmin(axis=1)
+                    for part in ("brow", "mouth"))
+        return
+    x, y = (points - tip(mesh))[:, :2].T
+    for up in range(-16, 17, 4):  # mm; noses differ in length, and tips are found a little high or low
+        brow = (np.abs(np.abs(x) - 30) < 14) & (np.abs(y - 42 - up) < 14)
+        mouth = (np.abs(x) < 18) & (np.abs(y + 34 - up) < 9)
+        if min(brow.sum(), mouth.sum()) >= 5:
+            yield brow, mouth
 
 
 class Bnd(NamedTuple):
