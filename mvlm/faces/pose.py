@@ -1,8 +1,9 @@
-"""Where a face is: which way it looks, and the tip of its nose."""
+"""Where a face is: which way it looks, and the tip of its nose. From landmarks, or else by its shape."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,24 @@ from mvlm.faces.mesh import Mesh
 # mm down and forward from the eyes' middle to the nose tip of an upright adult face; its direction is used.
 TIP_FROM_EYES = (-34.5, 36.0)
 NOSE = 22.0  # mm around the nose's middle in which its tip is searched
+# Registration without landmarks
+UPPER = (-10.0, 70.0, 58.0)  # mm below, above and beside the nose tip: what neither the jaw nor the hair moves
+POINTS, NEAR = 500, 3000  # points of the average face, and of the face that is registered
+REACH = 110.0  # mm around the nose tip in which a face is registered
+STEPS = 25
+APART = (25.0, 6.0, 0.8)  # mm that a pair of points may be apart: at first, at last, and how it shrinks by step
+NOISE = 0.5  # mm; no fit is better
+SCALES = (0.9, 1.25)  # faces are no smaller and no larger than this beside the average one
+FITS, MISFIT = 0.72, 3.5  # share of points that find a partner, median distance in mm; beyond, it is no face as we know
+
+
+def _about(axis: int, degrees: float) -> np.ndarray:
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.insert(np.insert(np.array([[c, -s], [s, c]]), axis, 0, 0), axis, np.eye(3)[axis], 1)
+
+
+# Poses from which the registration starts: frontal, looking aside, looking up or down; the first that fits is taken.
+STARTS = (np.eye(3), _about(1, 30), _about(1, -30), _about(0, 20), _about(0, -20))
 
 
 class Pose(NamedTuple):
@@ -34,12 +53,22 @@ def find_pose(mesh: Mesh) -> Pose:
 
     With landmarks it comes from what no expression moves: the centres of the eyes and the tip of the nose, which is
     searched on the surface because corpora mark noses differently.
+
+    Without landmarks the upper half of the average head is registered to the face, and tells where its eyes are. On
+    200 faces of an independent model this came within 1.8 degrees of the pose by landmarks (median; 90 % within 4.6,
+    all within 8) and within 1.5 mm (90 %), turned by a further 10 degrees or not; taken as they were, they were off by
+    6 degrees (median; 90 % within 10). Beyond about 30 degrees it may fail. If nothing fits, the pose is taken as it
+    is, frontal and upright.
     """
     left, right = (_mean(mesh.landmarks, f"{side} eye ", f"{side} eye corner") for side in ("left", "right"))
     nose = _mean(mesh.landmarks, "nose ", "nose tip")
     if left is None or right is None or nose is None:
-        middle = np.median(mesh.vertices, axis=0)
-        return Pose(np.eye(3), _foremost(mesh.vertices, np.eye(3), middle, 45.0))
+        guesses = [_foremost(mesh.vertices, start, np.median(mesh.vertices, axis=0), 45.0) for start in STARTS]
+        tries = (_register(mesh.vertices, start, tip) for start, tip in zip(STARTS, guesses, strict=True))
+        found = next((marks for marks in tries if marks is not None), None)
+        if found is None:
+            return Pose(np.eye(3), guesses[0])
+        left, right, nose = found
     near = mesh.vertices[np.abs(mesh.vertices[:, 1] - nose[1]) < 2 * NOSE]
     near = near[np.abs(near[:, 0] - nose[0]) < 2 * NOSE]
     near = near if len(near) else mesh.vertices
@@ -55,6 +84,89 @@ def _mean(landmarks: Mapping[str, np.ndarray], numbered: str, named: str) -> np.
     points = [p for name, p in landmarks.items() if name.startswith(numbered) and name[len(numbered) :].isdigit()]
     points = points or [p for name, p in landmarks.items() if name.endswith(named)]
     return np.mean(points, axis=0) if points else None
+
+
+def normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(V, 3) unit vertex normals of (V, 3) points, weighted by area; zero where no triangle meets."""
+    from scipy.sparse import csc_array
+
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    (x1, y1, z1), (x2, y2, z2) = (b - a).T, (c - a).T
+    face = np.column_stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2])
+    # Column t of the matrix has its ones at the corners of triangle t; a product adds up in a fixed order.
+    ones, starts = np.ones(triangles.size, points.dtype), np.arange(0, triangles.size + 1, 3)
+    total = csc_array((ones, triangles.ravel(), starts), shape=(len(points), len(triangles))) @ face
+    return total / np.maximum(np.sqrt((total**2).sum(1, keepdims=True)), 1e-12)
+
+
+class _Average(NamedTuple):
+    points: np.ndarray  # (N, 3) of the upper face, mm, upright, nose tip at the origin
+    normals: np.ndarray  # (N, 3)
+    marks: np.ndarray  # (3, 3) centres of the left and right eye, nose tip
+
+
+@lru_cache(maxsize=1)
+def _average() -> _Average:
+    from mvlm.faces.anatomy import TRAITS
+    from mvlm.faces.head import Identity, head
+
+    mesh = head(Identity(dict.fromkeys(TRAITS, 0.0) | {"sex": 0.0, "age": 0.0}, np.zeros((0, 5)), None), {})
+    pose = find_pose(mesh)
+    points = pose.of(mesh.vertices)
+    towards = normals(points, mesh.triangles)
+    below, above, beside = UPPER
+    upper = (points[:, 1] > below) & (points[:, 1] < above) & (abs(points[:, 0]) < beside) & (towards[:, 2] > 0.2)
+    chosen = _some(np.flatnonzero(upper), POINTS)
+    eyes = [_mean(mesh.landmarks, f"{side} eye ", f"{side} eye corner") for side in ("left", "right")]
+    return _Average(points[chosen], towards[chosen], pose.of(np.array([*eyes, pose.tip])))
+
+
+def _some(rows: np.ndarray, count: int) -> np.ndarray:
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
+
+
+def _register(vertices: np.ndarray, start: np.ndarray, tip: np.ndarray) -> np.ndarray | None:
+    """(3, 3) left eye, right eye and nose tip of a face (V, 3), or None if nothing fits.
+
+    From a guess of its turn, (3, 3) as in `Pose`, and of its nose tip.
+
+    Iterated closest points, from points of the average face to planes (Chen & Medioni 1992), with Tukey's weights, so
+    that hair, holes and expressions are left out, and with a scale, so that a large face is not a near one.
+    """
+    from scipy.spatial import KDTree
+    from scipy.spatial.transform import Rotation
+
+    points, towards, marks = _average()
+    near = vertices[((vertices - tip) ** 2).sum(1) < REACH**2]
+    near = _some(near, NEAR)
+    tree = KDTree(near)
+    turn, shift, scale = start.T, tip.astype(float), 1.0  # average -> face: scale * points @ turn.T + shift
+    for step in range(STEPS):
+        moved, planes = scale * points @ turn.T + shift, towards @ turn.T
+        apart, partner = tree.query(moved)
+        across = ((near[partner] - moved) * planes).sum(1)
+        paired = apart < max(APART[0] * APART[2] ** step, APART[1])
+        if paired.sum() < len(points) * FITS / 2:
+            return None
+        cut = 4.685 * max(1.4826 * np.median(np.abs(across[paired])), NOISE)
+        weights = np.where(paired & (np.abs(across) < cut), (1 - (across / cut) ** 2) ** 2, 0.0)
+        middle = scale * points.mean(0) @ turn.T + shift
+        arms = moved - middle
+        moves = np.column_stack([np.cross(arms, planes), planes, (arms * planes).sum(1)])
+        weighted = moves * weights[:, None]
+        found = np.linalg.solve(weighted.T @ moves + 1e-6 * np.eye(7), weighted.T @ across)
+        turned = Rotation.from_rotvec(found[:3]).as_matrix()
+        grown = np.clip(scale * (1 + found[6]), *SCALES) / scale
+        turn, scale = turned @ turn, scale * grown
+        shift = turned @ (grown * (shift - middle)) + middle + found[3:6]
+        if np.abs(found[:3]).max() < 2e-4 and np.abs(found[3:6]).max() < 0.03:
+            break
+    moved = scale * points @ turn.T + shift
+    apart, partner = tree.query(moved)
+    across = np.abs(((near[partner] - moved) * (towards @ turn.T)).sum(1))
+    if (apart < APART[1]).mean() < FITS or np.median(across) > MISFIT:
+        return None
+    return scale * marks @ turn.T + shift
 
 
 def _upright(left: np.ndarray, right: np.ndarray, tip: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mvlm.faces.mesh import Mesh
-from mvlm.faces.pose import Pose, find_pose
+from mvlm.faces.pose import Pose, find_pose, normals
 from mvlm.settings import CHANNELS, YAWS
 
 GREY = ("shaded", "depth")  # channels whose three colours are one
@@ -98,19 +98,6 @@ def project(
     levels = np.clip(np.rint(colour), 0, 255).astype(np.uint8)
     views[hit] = levels if levels.ndim == 2 else levels[:, None]
     return views.reshape(len(turns), size, size, 3)
-
-
-def normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """(V, 3) unit vertex normals of (V, 3) points, weighted by area; zero where no triangle meets."""
-    from scipy.sparse import csc_array
-
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    (x1, y1, z1), (x2, y2, z2) = (b - a).T, (c - a).T
-    face = np.column_stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2])
-    # Column t of the matrix has its ones at the corners of triangle t; a product adds up in a fixed order.
-    ones, starts = np.ones(triangles.size, points.dtype), np.arange(0, triangles.size + 1, 3)
-    total = csc_array((ones, triangles.ravel(), starts), shape=(len(points), len(triangles))) @ face
-    return total / np.maximum(np.sqrt((total**2).sum(1, keepdims=True)), 1e-12)
 
 
 @lru_cache(maxsize=8)
