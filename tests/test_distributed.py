@@ -6,6 +6,8 @@ import torch.distributed as dist
 from torch import nn
 
 from mvlm import chunks, distributed, losses
+from mvlm.study import gathers
+from mvlm.study.gathers import KeepOwnSlice, put_back
 
 ROWS, VIEWS, WIDTH = 8, 3, 4
 # The ranks hold different numbers of negative pairs, so that a mean per rank would not be the mean over all.
@@ -55,27 +57,6 @@ def inputs():
 
 def own_inputs():
     return [x.chunk(dist.get_world_size())[dist.get_rank()] for x in inputs()]
-
-
-class KeepOwnSlice(torch.autograd.Function):
-    """Mode F: the gradients of the other ranks for this rank's rows are lost."""
-
-    @staticmethod
-    def forward(_ctx, x):
-        parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, x.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(_ctx, grad):
-        return grad.chunk(dist.get_world_size())[dist.get_rank()]
-
-
-def put_back(x):
-    """Mode A: every rank takes the loss of all rows, in which only its own carry a gradient."""
-    parts = list(KeepOwnSlice.apply(x.detach()).chunk(dist.get_world_size()))
-    parts[dist.get_rank()] = x
-    return torch.cat(parts)
 
 
 GATHERS = {"exact": {"gather": distributed.gather}, "A": {"share": put_back}, "F": {"gather": KeepOwnSlice.apply}}
@@ -132,6 +113,25 @@ def test_wrong_gathers_fail_the_same_comparison(ranks, mutant, size):
         wrong = errors(got, expected)
         assert wrong["image.weight"] > 1e-3 and wrong["text.weight"] > 1e-3
         assert wrong["loss"] < TOLERANCE and wrong["log_temperature"] < TOLERANCE  # what hides them
+
+
+def measured(way):
+    return gathers.compared(way, gathers.averaged(way))
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_the_ways_that_are_in_use(ranks, size):
+    """Sizes along the right gradient, of encoder and temperature; cosines tell F and C from a matter of scale."""
+    expected = {"A": (1 / size, 1), "B": (1, size), "G": (1 / size, 1)} | dict.fromkeys("DEHI", (1, 1))
+    for way in gathers.WAYS:
+        for row in ranks.run(measured, way, size=size):
+            assert row["exact"] == (way in "DEHI")
+            if way in expected:
+                assert (row["encoder_size"], row["temperature_size"]) == pytest.approx(expected[way], abs=1e-10)
+                assert row["encoder_cosine"] == pytest.approx(1)
+            else:  # hardly too short, and wrong
+                assert 0.9 < row["encoder_size"] < 1.1 and 0.9 < row["encoder_cosine"] < 0.999
+                assert row["temperature_size"] == pytest.approx(1)
 
 
 def gathered():
