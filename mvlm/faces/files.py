@@ -12,11 +12,11 @@ PICTURES = (".bmp", ".jpg", ".jpeg", ".png")
 LARGEST = 2**30  # bytes of a file of text; a scan of 35,000 vertices has about 5 million
 
 
-def read_whole(path: Path) -> bytes:
-    """The bytes of a file. Raises ValueError if it is larger than any mesh, before it is read."""
+def read_whole(path: Path, largest: int = LARGEST) -> bytes:
+    """The bytes of a file. Raises ValueError, before it is read, if it has more than the largest of its kind."""
     size = path.stat().st_size
-    if size > LARGEST:
-        raise ValueError(f"{path}: expected at most {LARGEST} bytes, the file has {size}")
+    if size > largest:
+        raise ValueError(f"{path}: expected at most {largest} bytes, the file has {size}")
     return path.read_bytes()
 
 

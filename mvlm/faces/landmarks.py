@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mvlm.faces.files import replacing
+from mvlm.faces.files import read_whole, replacing
 
 _BND_GROUPS = {"left eye": 8, "right eye": 8, "left brow": 10, "right brow": 10, "nose": 12, "mouth": 20, "contour": 15}
 BND_NAMES = tuple(f"{group} {row}" for group, count in _BND_GROUPS.items() for row in range(count))
@@ -25,6 +25,7 @@ LM3_NAMES = (
     "upper lip inner middle", "lower lip inner middle", "lower lip outer middle", "chin middle",
     "ear lobe left", "ear lobe right",
 )  # fmt: skip
+LARGEST = 2**18  # bytes; 83 rows have 4,000
 ON_MESH = 1.0  # mm; a .bnd row repeats the coordinates of the vertex it names, so anything further is another mesh
 
 
@@ -115,7 +116,7 @@ def read_lm3(path: Path) -> dict[str, np.ndarray]:
             raise ValueError(f"{path}, line {number}: expected `x y z` of {label!r:.40}, found {line!r:.80}") from None
         name = " ".join(label.lower().split())
         if name in landmarks:
-            raise ValueError(f"{path}, line {at}: landmark {label!r:.40} is there twice")
+            raise ValueError(f"{path}, line {at}: expected each landmark once, found {label!r:.40} again")
         landmarks[name] = point
     return _subject_sides(landmarks)
 
@@ -135,7 +136,7 @@ def write_lm3(landmarks: dict[str, np.ndarray], path: Path) -> None:
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:
-    return list(enumerate(path.read_bytes().decode("utf-8", errors="replace").splitlines(), start=1))
+    return list(enumerate(read_whole(path, LARGEST).decode("utf-8", errors="replace").splitlines(), start=1))
 
 
 def _coordinates(words: list[str]) -> tuple[float, ...]:

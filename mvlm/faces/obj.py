@@ -15,12 +15,11 @@ from mvlm.faces.files import beside, last_part, picture_beside, read_whole, repl
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.numbers import Misread, fans, numbers
 
-_COMMENT = re.compile(rb"#[^\n]*+")
-_INDENT = re.compile(rb"^( +)([^ \n]++)", re.MULTILINE)
 _MAP = re.compile(rb"^[ \t]*map_Kd[ \t]+([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 # What changes neither vertices nor polygons. Anything else (curves, surfaces) is geometry that would be lost.
-_IGNORED = frozenset(b"vn vp p l o g s mg usemtl mtllib usemap maplib bevel c_interp d_interp lod "
-                     b"shadow_obj trace_obj".split())
+_IGNORED = re.compile(rb"(?:vp|l|p|o|g|s|mg|usemtl|usemap|maplib|bevel|c_interp|d_interp|lod|shadow_obj|trace_obj)"
+                      rb"(?=[ \n]|\Z)")
+_FREQUENT = (b"g ", b"g\n", b"s ", b"o ", b"l ", b"p ")  # of these, what may come with every polygon
 _BLANKS = bytes.maketrans(b"\t\v\f", b"   ")
 _KEYS_BLANKED = bytes.maketrans(b"vtf/", b"    ")
 _SLASH = ord("/")
@@ -94,11 +93,14 @@ def read_obj(path: Path) -> Mesh:
 class _Document:
     def __init__(self, path: Path, data: bytes) -> None:
         self.path = path
-        # From here on every byte keeps its place, so that an error finds its line in `data`.
-        self.data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
-        self.text = self.plain_text()
         self.libraries: list[str] = []
+        self.take_text(_plain(data))
         self.lines = self.sorted_lines()
+
+    def take_text(self, data: bytes) -> None:
+        """From here on every byte keeps its place, so that an error finds its line in `data`."""
+        self.data = data
+        self.text = data.replace(b"\\\n", b"  ") if b"\\" in data else data  # broken lines joined
 
     def error(self, at: int, expected: str, found: str) -> ValueError:
         line = self.data.count(b"\n", 0, at) + 1
@@ -111,27 +113,16 @@ class _Document:
 
     # -- lines ------------------------------------------------------------------------------------------------------
 
-    def plain_text(self) -> bytes:
-        """The file with blanks for other white space and for comments, broken lines joined."""
-        text = self.data
-        if b"\t" in text or b"\v" in text or b"\f" in text:
-            text = text.translate(_BLANKS)
-        if b"#" in text:
-            text = _COMMENT.sub(lambda comment: b" " * len(comment[0]), text)
-        if b"\\" in text:
-            text = text.replace(b"\\\n", b"  ")
-        return text
-
     def sorted_lines(self) -> dict[bytes, _Lines]:
         """The lines v, vt and f; the others are checked to be of no weight."""
         byte = np.frombuffer(b"\n" + self.text + b"\n\n\n", dtype=np.uint8)
         starts = np.flatnonzero(byte[:-3] == 10).astype(np.int32)
         starts = starts[byte[1:][starts] != 10]
         codes = byte[1:][starts].astype(np.uint16) * 256 + byte[2:][starts]
-        known = codes >> 8 == 32
-        if known.any() and _INDENT.search(self.text):  # not only blank lines
-            self.text = _INDENT.sub(rb"\2\1", self.text)
+        if (codes >> 8 == 32).any() and (b"\n " in self.data or self.data[:1] == b" "):
+            self.take_text(_without_indentation(self.data))
             return self.sorted_lines()
+        known = np.isin(codes, [int.from_bytes(key, "big") for key in _FREQUENT])
         apart = byte[3:][starts] == 32  # a third letter makes another word of vt and vn
         ends = np.append(starts[1:], np.int32(len(self.text)))
         lines = {}
@@ -143,12 +134,15 @@ class _Document:
             if key != _VN:
                 lines[key] = self.gathered(key, starts[chosen], ends[chosen])
         for start, end in zip(starts[~known].tolist(), ends[~known].tolist(), strict=True):
+            if _IGNORED.match(self.text, start):
+                continue
             word, _, rest = self.text[start:end].partition(b" ")
-            if word == b"mtllib":
-                self.libraries.append(rest.decode("utf-8", errors="replace").strip())
-            elif word.strip() not in _IGNORED:
+            if self.text[start:end].isspace():
+                continue
+            if word != b"mtllib":
                 raise self.error(start, "a line v, vt, vn, f, g, s, o, usemtl or mtllib and its values",
                                  repr(word.strip()[:60].decode("latin-1")))
+            self.libraries.append(rest.decode("utf-8", errors="replace").strip())
         return lines
 
     def gathered(self, key: bytes, starts: np.ndarray, ends: np.ndarray) -> _Lines:
@@ -284,6 +278,38 @@ class _Document:
             if picture_beside(self.path, reference, []) is None:  # options come before the name
                 reference = reference.split()[-1] if reference else None
         return picture_beside(self.path, reference, [f"{stem}.jpg", f"{stem}.bmp", f"{stem}.png"])
+
+
+def _plain(data: bytes) -> bytes:
+    """The file with line feeds for line ends, blanks for other white space, and no comments; line by line as it was."""
+    text = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
+    if b"\t" in text or b"\v" in text or b"\f" in text:
+        text = text.translate(_BLANKS)
+    if b"#" not in text:
+        return text
+    byte = np.frombuffer(text + b"\n", dtype=np.uint8)
+    events = np.flatnonzero((byte == ord("#")) | (byte == ord("\n"))).astype(np.int32)
+    opens = byte[events] == ord("#")
+    opens[1:] &= byte[events[:-1]] == ord("\n")  # the first of its line
+    begins, line_ends = events[opens], events[byte[events] == ord("\n")]
+    return _without(text, begins, line_ends[np.searchsorted(line_ends, begins)])
+
+
+def _without_indentation(text: bytes) -> bytes:
+    byte = np.frombuffer(b"\n" + text + b"\n", dtype=np.uint8)
+    blank = byte == 32
+    begins = np.flatnonzero(blank[1:] & (byte[:-1] == 10)).astype(np.int32)
+    ends = np.flatnonzero(blank[:-1] & ~blank[1:]).astype(np.int32)
+    return _without(text, begins, ends[np.searchsorted(ends, begins)])
+
+
+def _without(text: bytes, begins: np.ndarray, ends: np.ndarray) -> bytes:
+    """The text without what lies between each of `begins` and its one of `ends`; they do not overlap."""
+    byte = np.frombuffer(text, dtype=np.uint8)
+    change = np.zeros(len(byte) + 1, dtype=np.int8)
+    change[begins] = 1
+    change[ends] -= 1
+    return byte[np.cumsum(change[:-1], dtype=np.int8) == 0].tobytes()
 
 
 def _words(text: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ _TYPES = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4
 _COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
 _HEADER_END = re.compile(rb"(?<=[\r\n])end_header[ \t]*(\r\n|\n|\r)")
 _LONGEST_HEADER = 2**16
+_WINDOW = 2**16  # units
 _MOST = 100  # elements and properties; real files have about ten
 _PICTURE = re.compile(r"TextureFile\s+(.+)", re.IGNORECASE)
 
@@ -184,22 +185,16 @@ class _Document:
             width = self.size(item.kind)
             if item.length:
                 head = self.size(item.length)
-                length = self.length_at(at, item.length) if at + head <= len(self.units) else None
-                if length is None or not 0 <= length * width <= len(self.units) - at - head:
+                length = None
+                if at + head <= len(self.units):
+                    length = float(self.converted(self.units[None, at:at + head], item.length)[0])
+                if length is None or not 0 <= length * width <= len(self.units) - at - head or length != int(length):
                     raise self.error(f"{element.name} {row}", f"the length of the list {item.name}, within the file",
                                      "the end of the file" if length is None else f"{length:g}")
-                width = head + length * width
+                width = head + int(length) * width
             widths.append(width)
             at += width
         return widths
-
-    def length_at(self, at: int, kind: str) -> int | None:
-        if self.order:
-            data, order = self.data, "little" if self.order == "<" else "big"
-            at += self.start
-            return int.from_bytes(data[at:at + self.size(kind)], order, signed=kind[0] == "i")
-        value = float(self.units[at])
-        return int(value) if value.is_integer() else None
 
     def equal_rows(self, element: _Element, widths: list[int]) -> np.ndarray | None:
         """(N, width) units of the next element if all its lists are as long as those of its first row."""
@@ -217,23 +212,49 @@ class _Document:
         return table
 
     def walk(self, element: _Element) -> dict[str, np.ndarray | _List]:
-        """Rows of different lengths, one by one."""
-        places = np.empty((len(element.properties), element.count, 2), dtype=np.int32)  # first unit, width
-        for row in range(element.count):
-            for number, width in enumerate(self.widths_of_row(element, self.position, row)):
-                places[number, row] = self.position, width
-                self.position += width
-        if self.position > len(self.units):
-            raise self.error(f"element {element.name}", f"{element.count} rows", "the end of the file: truncated?")
-        found = {}
-        for item, (starts, widths) in zip(element.properties, places.transpose(0, 2, 1), strict=True):
+        """Rows of different lengths: where each begins depends on the one before."""
+        rows, at, pieces = 0, self.position, []
+        while rows < element.count:
+            # Where a row would end that began at any of the next units: then the rows follow by look-up.
+            units = np.arange(at, min(at + _WINDOW, len(self.units) + 1), dtype=np.int32)
+            ends = self.ends_of_rows(element, units)
+            places = _chain(np.minimum(ends - at, len(units)))[:element.count - rows]
+            pieces.append(units[places])
+            rows, last, at = rows + len(places), int(units[places[-1]]), int(ends[places[-1]])
+            if at > len(self.units):
+                self.widths_of_row(element, last, rows - 1)  # says what is wrong with it
+                raise self.error(f"{element.name} {rows - 1}", "a whole row", "the end of the file")
+        self.position = at
+        found, starts = {}, np.concatenate(pieces)
+        for item in element.properties:
+            ends = self.ends_of_items(item, starts)
             size, head = self.size(item.kind), self.size(item.length) if item.length else 0
-            sizes = (widths - head) // size
+            sizes = (ends - starts - head) // size
             firsts = np.cumsum(sizes, dtype=np.int32) - sizes
-            unit = np.repeat(starts + head - firsts * size, sizes) + np.arange(sizes.sum(), dtype=np.int32) * size
+            unit = np.repeat(starts + head - firsts * size, sizes)
+            unit += np.arange(len(unit), dtype=np.int32) * size
             values = self.converted(self.units[unit[:, None] + np.arange(size, dtype=np.int32)], item.kind)
             found[item.name] = _List(values, firsts, sizes) if item.length else values
+            starts = ends
         return found
+
+    def ends_of_rows(self, element: _Element, starts: np.ndarray) -> np.ndarray:
+        for item in element.properties:
+            starts = self.ends_of_items(item, starts)
+        return starts
+
+    def ends_of_items(self, item: _Property, starts: np.ndarray) -> np.ndarray:
+        """Where a property ends that begins at each of these units (N,) int32; beyond the file if it cannot be one."""
+        size, beyond = self.size(item.kind), np.int32(len(self.units) + 1)
+        if item.length is None:
+            return np.minimum(starts + np.int32(size), beyond)
+        head = self.size(item.length)
+        inside = starts <= len(self.units) - head
+        heads = np.where(inside, starts, 0)[:, None] + np.arange(head, dtype=np.int32)
+        lengths = self.converted(self.units[heads], item.length)
+        most = (len(self.units) - head - np.where(inside, starts, 0)) // size
+        sound = inside & (lengths >= 0) & (lengths <= most) & (lengths == np.floor(lengths))
+        return np.where(sound, starts + head + np.where(sound, lengths, 0).astype(np.int32) * size, beyond)
 
     # -- meaning ----------------------------------------------------------------------------------------------------
 
@@ -291,6 +312,19 @@ class _Document:
         coordinates = of_corners.values.astype(np.float64).reshape(-1, 2)
         corners = fans(np.arange(len(coordinates), dtype=np.int32), polygons.starts, polygons.sizes)
         return {"texture_coordinates": coordinates, "texture_triangles": corners, "texture": picture}
+
+
+def _chain(following: np.ndarray) -> np.ndarray:
+    """Places 0, following[0], following[following[0]], ... of an array (N,) of later places, before N is reached."""
+    places = np.zeros(1, dtype=np.int32)
+    jump = np.append(following, np.int32(len(following)))  # as many steps as there are places
+    while True:
+        more = jump[places]
+        more = more[more < len(following)]
+        places, complete = np.concatenate([places, more]), len(more) < len(places)
+        if complete:
+            return places
+        jump = jump[jump]
 
 
 def write_ply(mesh: Mesh, path: Path, form: str = "binary_little_endian") -> None:

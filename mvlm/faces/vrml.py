@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)  # possessive: 
 _NOT_A_NUMBER = re.compile(rb"#(IND|INF|QNAN|SNAN)", re.IGNORECASE)  # as in 1.#IND, written by some C libraries
 _LISTS_OF_NUMBERS = (b"point", b"coordIndex", b"texCoordIndex")
 _DEEPEST = 64  # nodes within nodes; real files have about six
-_MOST = 10_000  # nodes and fields of a file; real ones have about thirty
+_MOST = 10_000  # nodes, routes and fields of a file; real ones have about thirty
+_MOST_REMARKS = 100_000  # strings and comments; one for each vertex would still be read
 
 Span = tuple[int, int]  # from, to: bytes of the file
 Polygons = tuple[np.ndarray, np.ndarray, np.ndarray]  # corners with -1 after each polygon, first places, sizes
@@ -69,7 +71,11 @@ class _Document:
         """
         text, at = bytearray(self.data), 0
         quote, sharp = self.data.find(b'"'), self.data.find(b"#")
-        while quote >= 0 or sharp >= 0:
+        for number in count():
+            if quote < 0 and sharp < 0:
+                break
+            if number == _MOST_REMARKS:
+                raise self.error(at, f"at most {_MOST_REMARKS} strings and comments", "more of them")
             if sharp < 0 or 0 <= quote < sharp:
                 string = _STRING.match(self.data, quote)
                 if string is None:
@@ -106,6 +112,7 @@ class _Document:
     def statement(self, depth: int) -> _Node | None:
         word, at = self.take("a node")
         if word == b"ROUTE":  # ROUTE a.b TO c.d moves no vertex of a file that is only looked at
+            self.count_part(at)
             for _ in range(3):
                 self.take("the rest of a ROUTE")
             return None
@@ -138,7 +145,7 @@ class _Document:
     def count_part(self, at: int) -> None:
         self.parts += 1
         if self.parts > _MOST:
-            raise self.error(at, f"at most {_MOST} nodes and fields", "more of them")
+            raise self.error(at, f"at most {_MOST} nodes, routes and fields", "more of them")
 
     def value(self, name: bytes, depth: int) -> object:
         word, at = self.take(f"a value of {name.decode('latin-1')}")
