@@ -36,13 +36,15 @@ def test_no_notebook_is_left_out():
         "11-table2",
         "12-table3",
         "14-transfer",
+        "90-deviations",
     }
 
 
 def test_audit(smoke):
     outcome, results = smoke("00-audit")
     claims = pd.read_csv(results / "tables/audit.csv", keep_default_na=False)
-    assert outcome.ran and len(claims) == 39 and "| 39 | III · Tables I-III |" in (results / "tables/audit.md").read_text()
+    assert outcome.ran and len(claims) == 39
+    assert "| 39 | III · Tables I-III |" in (results / "tables/audit.md").read_text()
     assert set(pd.read_csv(results / "figures/audit.csv")["panel"]) == {"margin", "speed-up", "epoch"}
 
 
@@ -77,3 +79,10 @@ def test_transfer(smoke, tmp_path: Path):
     assert outcome.ran and set(table["subjects"]) == {3} and set(table["data_kind"]) == {"supplied"}
     assert {"zero-shot", "adapted, inductive", "adapted, transductive"} <= set(table["protocol"])
     assert ((table["low"] <= table["mean"] + 1e-9) & (table["mean"] <= table["high"] + 1e-9)).all()
+
+
+def test_deviations(smoke):
+    outcome, results = smoke("90-deviations")
+    silences = pd.read_csv(results / "tables/deviations.csv", keep_default_na=False)
+    assert outcome.ran and "BP4D: classes" in set(silences["topic"]) and (silences["choice"] != "").all()
+    assert "multiview = '4B'" in (results / "tables/deviations.md").read_text()
