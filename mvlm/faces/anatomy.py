@@ -63,12 +63,13 @@ def lips(x):
 def skull(x, y):
     """(V, 3) the mask without features: an oval from the front, rounder at the cheeks than at the forehead."""
     knots = [-97, -90, -80, -70, -55, -35, -15, 10, 35, 55, 75, 95, 112]
-    half_width = PchipInterpolator(knots, [62.5, 62.5, 62.8, 63.3, 65, 68, 72, 75, 75.5, 75, 73, 69, 62])(y)
+    half_width = PchipInterpolator(knots, [63.5, 63.5, 63.8, 64.5, 66, 69, 72, 75, 75.5, 75, 73, 69, 62])(y)
     depth = PchipInterpolator(knots, [50, 59, 67.5, 71, 72.5, 75, 77.5, 79.5, 80.5, 81, 80.5, 76.5, 66])(y)
     depth = np.where(y < -55, 72.5 + (depth - 72.5) * np.exp(-((x / 55) ** 4)), depth)  # only the chin recedes
     angle = x / 72.0  # arc length over the mean radius
-    rise = 1 - 0.68 * np.clip(abs(x) / 96, 0, 1) ** 1.9 * smooth(MOUTH_Y - y, -25, 60)  # of the jaw, towards the ear
-    height = np.where(y < MOUTH_Y, MOUTH_Y + 0.94 * rise * (y - MOUTH_Y), y)
+    below = MOUTH_Y - y
+    rise = 1 - (0.06 + 0.68 * np.clip(abs(x) / 96, 0, 1) ** 1.9) * smooth(below, -60, 30)  # of the jaw, to the ear
+    height = np.where(below > -60, MOUTH_Y - rise * below, y)
     return np.column_stack([half_width * np.sin(angle), height, depth * np.cos(angle) + 4.0])
 
 
@@ -127,7 +128,7 @@ def trait_fields(x, y, lower):
     eye = both(x, y, 31, 34, 15, 11)
     mouth = bump(x, y, 0, MOUTH_Y, 26, 13)
     field = lambda dx=zero, dy=zero, dz=zero: np.column_stack([dx, dy, dz])  # noqa: E731
-    wide, low_face = rest[:, 0], smooth(-y, 10, 70)
+    wide, low_face = rest[:, 0], smooth(-rest[:, 1], -10, 75)
     chin = smooth(-y, 42, 85) * (1 - smooth(ax, 25, 90))
     thick = lambda part: np.column_stack([zero, (y - MOUTH_Y) * lip, 4 * lip]) * part[:, None]  # noqa: E731
     shape = {
@@ -191,5 +192,5 @@ def _sex(x, y, field, rest, chin, thick):
     dz = dz + 1.2 * bump(x, y, 0, -74, 20, 11) + 0.8 * both(x, y, 17, -78, 9, 9) - 0.7 * both(x, y, 28, 37, 15, 9)
     dz = dz - 1.2 * both(x, y, 44, -22, 15, 16) - 1.0 * bump(x, y, 0, 84, 34, 14)
     dy = 0.02 * rest[:, 1] - 1.0 * both(x, y, 28, 52, 22, 9) - 1.6 * chin
-    dx = rest[:, 0] * (0.02 + 0.03 * smooth(-y, 10, 70)) + 0.5 * np.sign(x) * both(x, y, 14, -3, 7, 10)
+    dx = rest[:, 0] * (0.02 + 0.03 * smooth(-rest[:, 1], -10, 75)) + 0.5 * np.sign(x) * both(x, y, 14, -3, 7, 10)
     return field(dx, dy, dz) - 0.06 * thick(np.ones(len(x), bool))

@@ -127,6 +127,8 @@ def pose(bust, action_units):
         _open_lids(skin, t.lids[k], bust.eyes[k], {unit: level[k] for unit, level in levels.items()})
         _turn_in_lids(skin, *t.rims[name], bust.eyes[k])
     edge, rim = t.rims["mouth"]
+    crossed = skin[edge[0], 1] < skin[edge[1], 1]  # pressed together, lips stop at each other
+    skin[edge[:, crossed]] = skin[edge[:, crossed]].mean(0)
     skin[rim] = skin[edge] + LIP_ROLL
 
     landmarks = {name: skin[vertex] for name, vertex in t.landmarks.items()}

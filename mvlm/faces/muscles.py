@@ -8,6 +8,7 @@ import numpy as np
 
 from mvlm.faces.anatomy import MOUTH_HALF_WIDTH, MOUTH_Y, both, bump, lips, segment, smooth
 
+PARTING = (9, 10, 16, 22, 25)  # units that part the lips; 26 and 27 turn the jaw
 LOWERING = "4, the lowering"  # part of unit 4 that unit 1 overcomes
 
 

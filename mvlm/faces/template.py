@@ -15,7 +15,7 @@ from mvlm.faces.anatomy import (
     smooth,
     trait_fields,
 )
-from mvlm.faces.muscles import jaw_share, mouth_draw, unit_fields
+from mvlm.faces.muscles import PARTING, jaw_share, mouth_draw, unit_fields
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +108,12 @@ def template(variant):
     halves = np.stack([smooth(x, -6, 6), smooth(-x, -6, 6)])[..., None]
     moves, creases = unit_fields(wx, wy, lower, jitter)
     out = _outwards(x, y)
-    lip_edges = edges["mouth"]
+    upper_edge, lower_edge = edges["mouth"]
+    traits = trait_fields(x, y, lower)
+    for field in (*traits.values(), *(moves[unit] for unit in moves if unit not in PARTING)):  # closed lips stay closed
+        field[upper_edge] = field[lower_edge] = (field[upper_edge] + field[lower_edge]) / 2
     is_lip = np.zeros(len(x), bool)
-    is_lip[np.concatenate(lip_edges)] = True
+    is_lip[np.concatenate(edges["mouth"])] = True
     return Template(
         x=x, y=y, triangles=triangles, upper_lip=is_lip & ~lower, lower_lip=is_lip & lower,
         rims={name: (np.stack(edges[name]), np.stack(rims[name])) for name in edges},
@@ -118,7 +121,7 @@ def template(variant):
         jaw=jaw_share(x, y, lower), draw=mouth_draw(x, y),
         units={unit: halves * field for unit, field in moves.items()},
         creases={unit: halves * (depth[:, None] * out) for unit, depth in creases.items()},
-        traits=trait_fields(x, y, lower), rest=rest, landmarks=_landmarks(x, y, edges),
+        traits=traits, rest=rest, landmarks=_landmarks(x, y, edges),
     )  # fmt: skip
 
 
@@ -135,10 +138,9 @@ def _lids(x, y, sign, copies):
     """What one eye's opening moves: vertices, +-1 above or below the slit, share of opening, the eyeball's hold."""
     across, above_slit = sign * x - EYE[0], y - EYE[1]
     below = np.isin(np.arange(len(x)), copies) | (above_slit < -1e-9)
-    share = np.clip(1 - (across / EYE_HALF_WIDTH) ** 2, 0, 1) ** 0.7 * np.exp(-((above_slit / 6.3) ** 2))
-    share *= 1 + np.where(below, 0.012, -0.008) * across  # the upper lid is highest nearer the nose, the lower farther
+    share = np.clip(1 - (across / EYE_HALF_WIDTH) ** 2, 0, 1) ** 0.7 * np.exp(-((above_slit / 7.5) ** 2))
     hold = np.exp(-((across / (EYE_HALF_WIDTH + 3)) ** 6) - (above_slit / 4.5) ** 2)
-    near = np.flatnonzero((abs(across) < 22) & (abs(above_slit) < 15))
+    near = np.flatnonzero((abs(across) < 22) & (abs(above_slit) < 17))
     return near, np.where(below, -1.0, 1.0)[near], share[near], hold[near]
 
 
