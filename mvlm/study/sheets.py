@@ -32,16 +32,16 @@ def contact_sheet(
     pictures = np.asarray(pictures)
     if pictures.shape[:2] != (len(rows), len(columns)):
         raise ValueError(f"expected {len(rows)} x {len(columns)} pictures, got {pictures.shape}")
-    grey = pictures[..., 0] if pictures.ndim == 5 else pictures
-    padded = np.pad(grey, ((0, 0), (0, 0), (0, GAP), (0, GAP)), constant_values=255)
-    height, width = padded.shape[2:]
-    page = padded.transpose(0, 2, 1, 3).reshape(len(rows) * height, len(columns) * width)
+    colour = pictures if pictures.ndim == 5 else np.repeat(pictures[..., None], 3, axis=-1)
+    padded = np.pad(colour, ((0, 0), (0, 0), (0, GAP), (0, GAP), (0, 0)), constant_values=255)
+    height, width = padded.shape[2:4]
+    page = padded.transpose(0, 2, 1, 3, 4).reshape(len(rows) * height, len(columns) * width, 3)
     left, top = (0.9 if any(rows) else 0.1), (0.28 if any(columns) else 0.1) + (0.25 if groups else 0.0)
     across, down = inch * len(columns) * width / height, inch * len(rows)
     figure = Figure(figsize=(left + across + 0.05, top + down + 0.05))
     axes = figure.add_axes((left / (left + across + 0.05), 0.05 / (top + down + 0.05),
                             across / (left + across + 0.05), down / (top + down + 0.05)))  # fmt: skip
-    axes.imshow(page, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+    axes.imshow(page, interpolation="nearest", aspect="auto")
     axes.set_xticks((np.arange(len(columns)) + 0.5) * width - GAP, columns, fontsize=7)
     axes.set_yticks((np.arange(len(rows)) + 0.5) * height - GAP, rows, fontsize=7)
     axes.xaxis.tick_top()
