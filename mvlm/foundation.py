@@ -1,24 +1,25 @@
 """Pretrains `mvlm-tiny` on captioned random faces: ``python -m mvlm.foundation``, or ``make foundation``.
 
-It stands in for CLIP's pretraining on the web. Its faces are heads of variants that no twin uses, with random action
-units or one of the patterns that people show with an emotion, under the nuisances of a scanner. Its captions read like
-alternative text: facial actions and, noisily, everyday emotion words, since web text has them. The share of captions
-with such a word (`Recipe.word_share`) is a setting, and stands in the card beside the weights.
+It stands in for CLIP's pretraining on the web. Its faces are those of `mvlm.strangers`, still ones and, as dynamic
+images, moving ones, which no twin shows. Its captions read like alternative text: facial actions and, noisily, everyday
+emotion words, since web text has them. The share of captions with such a word (`Recipe.word_share`) and the number of
+moving faces (`Recipe.sequences`) are settings, and stand in the card beside the weights.
 
 The same recipe on the same machine gives the same weights, byte for byte: the thread count is part of the recipe.
+
+What the moving faces are worth is shown by a second foundation without them (``make ablation``):
+``python -m mvlm.foundation --sequences 0 --weights runs/foundation/without-sequences.safetensors``. Its weights are not
+shipped; its card is kept beside the shipped one by `mvlm.study.knowledge`, which adds to both what they know of twins.
 """
 
 import argparse
 import hashlib
-import inspect
 import json
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,24 +28,11 @@ from torch.nn import functional
 
 from mvlm import losses, prompts
 from mvlm.captions import PHRASES, VISIBLE, caption, words_of
-from mvlm.faces import expressions, sensors, twins, views
+from mvlm.faces import dynamics, twins
 from mvlm.faces import head as heads
 from mvlm.model import RANDOM, TINY, WEIGHTS, MultiviewVLM, load_model
-from mvlm.settings import ROOT, RUNS
-
-CACHE = RUNS / "cache" / "foundation"
-FAMILY = 16  # faces, each another identity, that share one variant of the head
-HELD_OUT_VARIANTS = 1_000_000  # far from any variant to learn from
-UNITS = tuple(sorted(heads.ACTION_UNITS))
-# Pairs that the face can't do at once, or that hide one another
-CLASHES = ((5, 43), (24, 25), (24, 26), (24, 27), (23, 25), (26, 27), (18, 20), (20, 22), (12, 18), (12, 22), (17, 27))
-# Two expressions beside the six of EMFACS: action unit -> share of people who show it. The units are those of Keltner
-# (1995), JPSP 68:441 (a smile under control; closed eyes stand for the averted gaze), and of Prkachin & Solomon (2008),
-# Pain 139:267; the shares are ours.
-SOCIAL = {
-    "embarrassment": {12: 0.85, 24: 0.55, 23: 0.3, 14: 0.35, 43: 0.5, 6: 0.25},
-    "pain": {4: 0.85, 6: 0.6, 7: 0.6, 9: 0.4, 10: 0.5, 43: 0.65, 20: 0.25},
-}
+from mvlm.settings import ROOT
+from mvlm.strangers import CACHE, UNITS, Faces, Plan, render, render_faces
 
 
 @dataclass(frozen=True)
@@ -52,16 +40,22 @@ class Recipe:
     """What the foundation is made from; with the head, all that its weights depend on.
 
     Attributes:
-        faces: random faces to learn from; held_out: further ones to measure on.
+        faces: random still faces to learn from; held_out: further ones to measure on.
+        sequences: random moving faces to learn from, each one dynamic image; held_out_sequences: further ones;
+            frames: of each.
         word_share: share of captions of an emotion's faces that name an emotion; wrong_share: of those, the share that
             names another one.
-        epochs (one of its views per face), batch, rate, decay: of AdamW with a warm-up and a cosine.
+        epochs (one of its views per face, still and moving ones mixed), batch, rate, decay: of AdamW with a warm-up and
+            a cosine.
         words: weight of the loss of telling the caption's words.
         seed: of faces, captions, initial weights and batches; threads: of torch, since sums depend on their order.
     """
 
     faces: int = 12_000
     held_out: int = 1_000
+    sequences: int = 4_000
+    held_out_sequences: int = 500
+    frames: int = 8
     word_share: float = 0.5
     wrong_share: float = 0.18
     epochs: int = 30
@@ -72,128 +66,20 @@ class Recipe:
     seed: int = 0
     threads: int = 2
 
-
-class Face(NamedTuple):
-    """One random face: `units`, action unit -> (left, right) intensity, and the emotion they show, or "" for none."""
-
-    units: dict[int, tuple[float, float]]
-    emotion: str
-
-
-class Faces(NamedTuple):
-    """Rendered faces: `images` (N,V,S,S,3) uint8, `units` (N,A) mean intensities of `UNITS`, `emotions` (N,) str."""
-
-    images: np.ndarray
-    units: np.ndarray
-    emotions: np.ndarray
-
-
-# ----------------------------------------------------------------------------------------------------------- the faces
-
-
-def random_face(rng: np.random.Generator, emotion: str | None = None) -> Face:
-    """Draws action units: those of `emotion` ("" for units at random), or of any kind when it is None."""
-    if emotion is None:
-        emotion = rng.choice(["", rng.choice(prompts.EMOTIONS), "neutral"], p=[0.45, 0.47, 0.08])
-    if emotion:
-        return Face(_expression(str(emotion), rng), str(emotion))
-    count, units = rng.integers(1, 7), {}
-    for unit in rng.permutation(UNITS)[:count].tolist():
-        if not any({unit, other} == set(pair) for pair in CLASHES for other in units):
-            tilt = rng.normal(0, 0.15)
-            left_right = rng.uniform(0.25, 1.0) * np.clip([1 + tilt, 1 - tilt], 0, 1.3)
-            units[unit] = (float(left_right[0]), float(left_right[1]))
-    return Face(units, "")
-
-
-def _expression(emotion: str, rng: np.random.Generator) -> dict[int, tuple[float, float]]:
-    """The units of a stranger who shows an emotion at any of the four levels."""
-    style = None
-    if emotion in SOCIAL:
-        shown = {unit: np.exp(rng.normal(-0.1, 0.3)) for unit, share in SOCIAL[emotion].items() if rng.random() < share}
-        style = {emotion: {unit: float(gain) for unit, gain in shown.items()}}
-    return expressions.sample_expression(emotion, int(rng.integers(1, 5)), rng, style)
-
-
-def render(face: Face, variant: int, rng: np.random.Generator) -> np.ndarray:
-    """Three views (3,64,64,3) uint8 of a stranger making `face`, as some scanner under some light delivers them.
-
-    The stranger's head is of a `variant` of proportions and muscles, which no twin uses.
-    """
-    mesh = heads.head(heads.random_identity(rng, variant), face.units)
-    if rng.random() < 0.3:  # one viewpoint, as of a structured-light scanner: steep skin is missing
-        mesh = _from_the_front(mesh, steepest=rng.uniform(65, 80))
-    sensor = sensors.Sensor(
-        noise=rng.uniform(0, 0.4),
-        ripple=rng.uniform(0, 0.5),
-        holes=rng.uniform(0, 2),
-        pose=5.0,
-        placement=8.0,
-        landmark=rng.uniform(0, 2),
-    )
-    mesh = sensors.scan(mesh, sensor, rng)
-    if rng.random() < 0.5:  # without landmarks the pose error stays
-        mesh = replace(mesh, landmarks={})
-    light = (rng.uniform(-0.4, 0.4), rng.uniform(0.2, 0.8), 0.85)
-    return views.project(mesh, light=light)
-
-
-def _from_the_front(mesh, steepest: float):
-    """The mesh without triangles whose normal is more than `steepest` degrees off the viewing direction."""
-    corners = mesh.vertices[mesh.triangles]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    facing = normal[:, 2] > np.cos(np.radians(steepest)) * np.linalg.norm(normal, axis=1)
-    return replace(mesh, triangles=mesh.triangles[facing])
-
-
-def _some_faces(indices: Sequence[int], recipe: Recipe, renderer: Callable) -> Faces:
-    images, units, emotions = [], [], []
-    kinds = ("", *prompts.EMOTIONS)
-    for index in indices:
-        rng = np.random.default_rng([recipe.seed, index])  # of this face alone: any share of the work gives the same
-        held_out = index >= recipe.faces
-        # half of the held-out faces move at random, the others show the emotions in equal numbers
-        kind = None if not held_out else kinds[1 + index // 2 % len(prompts.EMOTIONS)] if index % 2 else ""
-        face = random_face(rng, kind)
-        variant = 1 + index // FAMILY + (HELD_OUT_VARIANTS if held_out else 0)
-        images.append(renderer(face, variant, rng))
-        units.append([np.mean(face.units.get(unit, 0.0)) for unit in UNITS])
-        emotions.append(face.emotion)
-    return Faces(np.stack(images), np.array(units, np.float32), np.array(emotions, "U16"))
-
-
-def render_faces(recipe: Recipe, *, jobs: int = 2, cache: Path = CACHE, renderer=render) -> Faces:
-    """All faces of a recipe, those to learn from first; cached by everything that they depend on."""
-    from joblib import Parallel, delayed
-    from tqdm import tqdm
-
-    sources = [inspect.getsource(part) for part in (views, sensors, expressions, random_face, _some_faces, renderer)]
-    drawn = (recipe.faces, recipe.held_out, recipe.seed, heads.fingerprint(), FAMILY, CLASHES, SOCIAL, sources)
-    key = hashlib.sha256(repr(drawn).encode()).hexdigest()[:16]
-    folder = cache / key
-    if not folder.is_dir():
-        count = recipe.faces + recipe.held_out
-        shares = np.array_split(np.arange(count), -(-count // (4 * FAMILY)))
-        work = (delayed(_some_faces)(share.tolist(), recipe, renderer) for share in shares)
-        done = Parallel(n_jobs=jobs, return_as="generator")(work)
-        parts = list(tqdm(done, total=len(shares), desc="rendering", unit=f"{4 * FAMILY} faces"))
-        staged = cache / f"{key}.{os.getpid()}"
-        staged.mkdir(parents=True)
-        for name, *values in zip(Faces._fields, *parts, strict=True):
-            np.save(staged / f"{name}.npy", np.concatenate(values))
-        try:
-            staged.rename(folder)
-        except OSError:  # another process was first, with the same faces
-            shutil.rmtree(staged)
-    return Faces(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in Faces._fields))
+    def plans(self) -> dict[str, Plan]:
+        """The faces to draw: kind, "stills" or "dynamic" -> plan."""
+        return {
+            "stills": Plan(self.faces, self.held_out, self.seed),
+            "dynamic": Plan(self.sequences, self.held_out_sequences, self.seed, self.frames),
+        }
 
 
 # -------------------------------------------------------------------------------------------------------- the captions
 
 
-def captions(faces: Faces, recipe: Recipe) -> list[str]:
-    """One caption for each face, as a picture on the web has one, for all its views."""
-    rng = np.random.default_rng([recipe.seed, 1 << 40])
+def captions(faces: Faces, recipe: Recipe, name: str) -> list[str]:
+    """One caption for each face, as a picture on the web has one, for all its views; by a stream of this `name`."""
+    rng = np.random.default_rng([recipe.seed, *name.encode()])
     shares = {"word_share": recipe.word_share, "wrong_share": recipe.wrong_share}
     return [
         caption(dict(zip(UNITS, row.tolist(), strict=True)), str(emotion), rng, **shares)
@@ -204,11 +90,16 @@ def captions(faces: Faces, recipe: Recipe) -> list[str]:
 # -------------------------------------------------------------------------------------------------------- the training
 
 
-def augment(images: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
-    """uint8 (N,S,S,3) -> grey levels (N,3,S,S) float32: each shifted, flipped, lit anew; all zoomed by one factor."""
+def augment(images: np.ndarray, moving: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
+    """uint8 (N,S,S,3) -> grey levels (N,3,S,S) float32: each shifted, flipped, lit anew; all zoomed by one factor.
+
+    Light changes the contrast of a `moving` face's dynamic image (N,) about the grey of rest, which stays as it is; of
+    a still one it is the background that stays black.
+    """
     count, size = images.shape[:2]
     window = int(rng.integers(size * 9 // 10, size + 1))
     padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    padded[moving] = np.pad(images[moving], ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=dynamics.REST)
     top, left = rng.integers(0, size + 5 - window, (2, count))
     columns = np.where(rng.random(count)[:, None] < 0.5, np.arange(window), np.arange(window)[::-1]) + left[:, None]
     rows = np.arange(window) + top[:, None]
@@ -217,8 +108,10 @@ def augment(images: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
     if window != size:
         pixels = functional.interpolate(pixels, size=(size, size), mode="bilinear")
     gain, offset = torch.from_numpy(rng.uniform([[0.85], [-15]], [[1.15], [15]], (2, count)).astype(np.float32))
-    offset = offset.view(-1, 1, 1, 1) * (pixels > 0)  # the background stays black
-    return (pixels * gain.view(-1, 1, 1, 1) + offset).clamp(0, 255)
+    moving = torch.from_numpy(moving).view(-1, 1, 1, 1)
+    rest = moving * float(dynamics.REST)
+    offset = offset.view(-1, 1, 1, 1) * (pixels > 0) * ~moving
+    return (rest + (pixels - rest) * gain.view(-1, 1, 1, 1) + offset).clamp(0, 255)
 
 
 @contextmanager
@@ -234,7 +127,7 @@ def _deterministic(threads: int):
         torch.use_deterministic_algorithms(before[1])
 
 
-def train(images: np.ndarray, texts: list[str], recipe: Recipe) -> tuple[MultiviewVLM, list[float]]:
+def train(images: np.ndarray, moving: np.ndarray, texts: list[str], recipe: Recipe) -> tuple[MultiviewVLM, list[float]]:
     """Trains both towers from seeded random weights on pictures and captions.
 
     The loss is CLIP's contrastive one between pictures and captions, plus the cross-entropy of telling from a picture
@@ -243,7 +136,7 @@ def train(images: np.ndarray, texts: list[str], recipe: Recipe) -> tuple[Multivi
     faces; faces whose captions are equal are positives of each other.
 
     Args:
-        images: (N,V,S,S,3) uint8; texts: N captions.
+        images: (N,V,S,S,3) uint8; moving: (N,) whether they are dynamic images; texts: N captions.
 
     Returns:
         the model, frozen again, and the mean contrastive loss of each epoch.
@@ -270,7 +163,8 @@ def train(images: np.ndarray, texts: list[str], recipe: Recipe) -> tuple[Multivi
             order, epoch = rng.permutation(len(images)), []
             for start in range(0, len(images), recipe.batch):
                 chosen = order[start : start + recipe.batch]
-                pixels = augment(images[chosen, rng.integers(0, images.shape[1], len(chosen))], rng)
+                seen = images[chosen, rng.integers(0, images.shape[1], len(chosen))]
+                pixels = augment(seen, moving[chosen], rng)
                 pixels = ((pixels / 255 - model.mean) / model.std).contiguous(memory_format=torch.channels_last)
                 shown, of_face = np.unique(groups[chosen], return_inverse=True)
                 rows = torch.from_numpy(of_face)
@@ -347,19 +241,28 @@ def measure(model: MultiviewVLM, faces: Faces, texts: list[str]) -> dict[str, fl
     return {name: round(value, 4) for name, value in known.items()}
 
 
-def make(recipe: Recipe, path: Path = WEIGHTS, *, jobs: int = 2, cache: Path = CACHE, renderer=render) -> dict:
+def make(
+    recipe: Recipe, path: Path = WEIGHTS, *, jobs: int = 2, cache: Path = CACHE, renderer: Callable = render
+) -> dict:
     """Renders, captions, trains, writes the weights to `path` and the card beside them; returns the card."""
-    faces = render_faces(recipe, jobs=jobs, cache=cache, renderer=renderer)
-    texts = captions(faces, recipe)
-    model, means = train(faces.images[: recipe.faces], texts[: recipe.faces], recipe)
+    seen, unseen = {}, {}
+    for kind, plan in recipe.plans().items():
+        faces = render_faces(plan, jobs=jobs, cache=cache, renderer=renderer)
+        for part, rows in ((seen, slice(plan.count)), (unseen, slice(plan.count, None))):
+            own = faces.part(rows)
+            part[kind] = own, captions(own, recipe, f"{kind} held out" if part is unseen else kind)
+    images = np.concatenate([faces.images for faces, _ in seen.values()])
+    moving = np.repeat([kind == "dynamic" for kind in seen], [len(said) for _, said in seen.values()])
+    texts = [text for _, said in seen.values() for text in said]
+    model, means = train(images, moving, texts, recipe)
     said = {"model": TINY, "head": heads.fingerprint(), "twin_version": twins.VERSION, "recipe": asdict(recipe)}
-    export(model, texts[: recipe.faces], said, path)
-    unseen = Faces(*(values[recipe.faces :] for values in faces))
+    export(model, texts, said, path)
+    exported = load_model(pretrained=path)
     card = said | {
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "losses": [round(mean, 4) for mean in means],
-        "captions": len(set(texts[: recipe.faces])),
-        "held_out": measure(load_model(pretrained=path), unseen, texts[recipe.faces :]),
+        "captions": len(set(texts)),
+        "held_out": {kind: measure(exported, faces, own) for kind, (faces, own) in unseen.items()},
     }
     path.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n")
     return card
@@ -376,11 +279,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = vars(parser.parse_args(arguments))
     path, jobs = chosen.pop("weights"), chosen.pop("jobs")
     recipe = Recipe(**chosen)
-    count = recipe.faces + recipe.held_out
-    rendering, training = count * 0.02 / jobs / 60, recipe.epochs * recipe.faces / 800 / 60  # of two cores
-    room = count * 3 * 64 * 64 * 3 / 1e9
+    learnt, total, rendering = 0, 0, 0.0
+    for plan in recipe.plans().values():
+        learnt, total = learnt + plan.count, total + len(plan.indices)
+        rendering += len(plan.indices) * (0.01 + 0.01 * max(plan.frames, 1)) / jobs / 60
+    training = recipe.epochs * learnt / 800 / 60
+    room = total * 3 * 64 * 64 * 3 / 1e9
     print(
-        f"{count} faces: about {rendering:.0f} min to render unless they are there, {room:.1f} GB "
+        f"{total} faces: about {rendering:.0f} min to render unless they are there, {room:.1f} GB "
         f"under {CACHE.relative_to(ROOT)}; {recipe.epochs} epochs: about {training:.0f} min on {recipe.threads} threads"
     )
     print(json.dumps(make(recipe, path, jobs=jobs), indent=1))

@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from mvlm import captions, foundation, prompts
+from mvlm import captions, foundation, prompts, strangers
+from mvlm.faces import dynamics, twins
 from mvlm.faces import head as heads
-from mvlm.faces import twins
-from mvlm.foundation import UNITS, Face, Recipe
+from mvlm.foundation import Recipe
 from mvlm.model import WEIGHTS, load_model
+from mvlm.strangers import UNITS, Face, Movement
 
-SMOKE = Recipe(faces=96, held_out=48, epochs=1, batch=32, threads=1)
+SMOKE = Recipe(faces=96, held_out=48, sequences=48, held_out_sequences=32, frames=4, epochs=1, batch=32, threads=1)
 
 
-def stub(face: Face, _variant: int, rng: np.random.Generator) -> np.ndarray:
+def stub(face: Face | Movement, _variant: int, rng: np.random.Generator) -> np.ndarray:
     """A renderer without a head: one grey square per action unit, in every view."""
     picture = rng.integers(0, 60, (64, 64))
     for place, unit in enumerate(UNITS):
@@ -37,7 +38,7 @@ def many(count=6000, **shares):
     rng = np.random.default_rng(1)
     shares = {"word_share": 0.5, "wrong_share": 0.18} | shares
     for _ in range(count):
-        face = foundation.random_face(rng)
+        face = strangers.random_face(rng)
         units = {unit: float(np.mean(sides)) for unit, sides in face.units.items()}
         yield units, face.emotion, captions.caption(units, face.emotion, rng, **shares)
 
@@ -84,44 +85,24 @@ def test_word_shares_are_those_of_the_recipe():
     assert all(emotion_named(text) is None for _, emotion, text in many(1000, word_share=1.0) if emotion == "")
 
 
-def test_faces_are_in_reach_of_the_head_and_of_no_twin():
-    rng = np.random.default_rng(0)
-    for _ in range(3000):
-        face = foundation.random_face(rng)
-        assert all(0 <= side <= 1.5 for sides in face.units.values() for side in sides)
-        if not face.emotion:
-            assert not any(set(pair) <= set(face.units) for pair in foundation.CLASHES)
-    seen = []
-
-    def record(_face, variant, _rng):
-        seen.append(variant)
-        return np.zeros((3, 64, 64, 3), np.uint8)
-
-    foundation._some_faces(range(SMOKE.faces + SMOKE.held_out), SMOKE, record)
-    assert all(isinstance(variant, int) for variant in seen)  # a twin's variant is None
-    assert min(seen[SMOKE.faces :]) > foundation.HELD_OUT_VARIANTS > max(seen[: SMOKE.faces])
-
-
-def test_the_head_is_rendered_as_three_different_views():
-    views = foundation.render(Face({12: (1.0, 1.0), 26: (0.8, 0.8)}, "happiness"), 3, np.random.default_rng(5))
-    assert views.shape == (3, 64, 64, 3) and views.dtype == np.uint8
-    assert (views > 0).mean(axis=(1, 2, 3)).min() > 0.2
-    assert np.abs(views[1].astype(int) - views[2]).mean() > 5
-
-
-def test_faces_do_not_depend_on_how_the_work_is_shared():
-    whole = foundation._some_faces(range(3, 7), SMOKE, stub)
-    alone = foundation._some_faces([5], SMOKE, stub)
-    assert np.array_equal(whole.images[2], alone.images[0]) and np.array_equal(whole.units[2], alone.units[0])
-
-
 def test_augmented_pictures_keep_black_background_and_shape():
     pictures = np.zeros((6, 64, 64, 3), np.uint8)
     pictures[:, 20:44, 20:44] = 128
-    pixels = foundation.augment(pictures, np.random.default_rng(0))
+    pixels = foundation.augment(pictures, np.zeros(6, bool), np.random.default_rng(0))
     assert pixels.shape == (6, 3, 64, 64)
     assert pixels.min() == 0 and pixels[:, :, :8, :8].max() == 0
     assert len({round(float(one.max())) for one in pixels}) > 3  # each lit anew
+
+
+def test_augmented_dynamic_images_rest_where_they_rested():
+    pictures = np.full((6, 64, 64, 3), dynamics.REST, np.uint8)
+    pictures[:, 20:44, 20:32], pictures[:, 20:44, 32:44] = 200, 50
+    pixels = foundation.augment(pictures, np.array([True] * 5 + [False]), np.random.default_rng(0))
+    assert (pixels[:5, :, :8, :8] == dynamics.REST).all() and (pixels[5, :, :8, :8] != dynamics.REST).any()
+    assert len({round(float(one.max())) for one in pixels[:5]}) > 3
+    for one in pixels[:5]:  # brighter and darker by one factor
+        brighter, darker = float(one.max()) - dynamics.REST, dynamics.REST - float(one.min())
+        assert brighter / darker == pytest.approx(72 / 78, rel=1e-3)
 
 
 def test_smoke_run_writes_weights_that_load_and_a_card_that_tells(made):
@@ -133,15 +114,30 @@ def test_smoke_run_writes_weights_that_load_and_a_card_that_tells(made):
     assert model.metadata["recipe"]["word_share"] == SMOKE.word_share
     assert json.loads(path.with_suffix(".json").read_text()) == card
     assert len(card["losses"]) == SMOKE.epochs
-    assert set(card["held_out"]) == {"zero_shot_6", "zero_shot_8", "text_to_face_1", "text_to_face_10", "actions"}
+    known = {"zero_shot_6", "zero_shot_8", "text_to_face_1", "text_to_face_10", "actions"}
+    assert {kind: set(measures) for kind, measures in card["held_out"].items()} == {"stills": known, "dynamic": known}
+
+
+def test_without_moving_faces_the_same_ones_are_still_asked_about(made):
+    folder, _, card = made
+    path = folder / "without.safetensors"
+    still = replace(SMOKE, sequences=0)
+    without = foundation.make(still, path, jobs=1, cache=folder / "cache", renderer=stub)
+    assert without["sha256"] != card["sha256"] and set(without["held_out"]) == {"stills", "dynamic"}
+    plans = SMOKE.plans()["dynamic"], still.plans()["dynamic"]
+    with_, alone = (strangers.render_faces(plan, jobs=1, cache=folder / "cache", renderer=stub) for plan in plans)
+    assert np.array_equal(with_.images[SMOKE.sequences :], alone.images) and len(alone.images) == 32
 
 
 def test_unknown_words_say_nothing(made):
     folder, path, _ = made
     model = load_model(pretrained=path)
     rows = model.clip.token_embedding.weight
-    texts = foundation.captions(foundation.render_faces(SMOKE, cache=folder / "cache", renderer=stub), SMOKE)
-    used = model.tokenizer(texts[: SMOKE.faces]).unique()
+    texts = []
+    for kind, plan in SMOKE.plans().items():
+        faces = strangers.render_faces(plan, cache=folder / "cache", renderer=stub)
+        texts += foundation.captions(faces.part(slice(plan.count)), SMOKE, kind)
+    used = model.tokenizer(texts).unique()
     assert torch.equal(rows.abs().sum(dim=1).nonzero().flatten(), used[used > 0])
     assert torch.equal(model.encode_text(["a volcano"]), model.encode_text(["a parliament"]))
 
@@ -159,10 +155,10 @@ def test_the_same_recipe_makes_the_same_bytes_and_another_seed_others(made):
 
 def test_training_learns(made):
     folder, _, card = made
-    faces = foundation.render_faces(SMOKE, cache=folder / "cache", renderer=stub)
-    texts = foundation.captions(faces, SMOKE)
-    longer = replace(SMOKE, epochs=8, rate=2e-3)
-    _, means = foundation.train(faces.images[: SMOKE.faces], texts[: SMOKE.faces], longer)
+    faces = strangers.render_faces(SMOKE.plans()["stills"], cache=folder / "cache", renderer=stub)
+    faces = faces.part(slice(SMOKE.faces))
+    longer, moving = replace(SMOKE, epochs=8, rate=2e-3), np.zeros(SMOKE.faces, bool)
+    _, means = foundation.train(faces.images, moving, foundation.captions(faces, SMOKE, "stills"), longer)
     assert means[-1] < means[0] - 0.1
 
 

@@ -16,12 +16,12 @@ from mvlm.settings import ROOT, VARIABLES
 
 # Data flows down this list: a room imports only from rooms above it.
 ROOMS = """
-    settings sources workers faces samples prompts captions model distributed rows chunks losses foundation gradients
-    pseudo_labels train evaluate statistics explain study
+    settings sources workers faces samples prompts captions strangers model distributed rows chunks losses foundation
+    gradients pseudo_labels train evaluate statistics explain study
 """.split()
 STUDY = """
     benchmarks methods embeddings adaptation runs transfer pages notebooks verify sheets report accuracy comparisons
-    drawings transcripts checks clock audit deviations
+    drawings gathers transcripts checks clock audit deviations
 """.split()
 
 

@@ -1,6 +1,6 @@
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import mvlm.settings
 from mvlm import workers
 from mvlm.faces import views
 from mvlm.faces.corpora import Scan
+from mvlm.samples import Rendering
 from mvlm.settings import Settings
 from mvlm.study import adaptation, embeddings, runs, transfer
 from mvlm.study.adaptation import Prompts, adapt, pseudo_labels
@@ -33,13 +34,25 @@ class FakeCorpus:
     bad: tuple[str, ...] = ()
     permuted: bool = False  # emotions exchanged between the scans of each subject, pictures as before
     repainted: tuple[str, ...] = ()  # subjects with other pictures
+    scans: tuple[Scan, ...] | None = None
+    files: tuple[Path, ...] = ()
+    unknown: tuple[Path, ...] = ()
+    sequences: tuple[()] = ()
+    dropped: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.scans is None:
+            object.__setattr__(self, "scans", self.index())
+
+    @property
+    def items(self):
+        return self.scans
 
     @property
     def fingerprint(self):
         return f"{self.name} {self.kind} {self.subjects} {self.bad} {self.permuted} {self.repainted}"
 
-    @property
-    def scans(self):
+    def index(self):
         found = []
         for number in range(1, self.subjects + 1):
             for place, emotion in enumerate(BASIC):
@@ -49,17 +62,13 @@ class FakeCorpus:
                     found.append(Scan(f"{subject}_{code}WH", subject, shown, level, Path(f"{code}.wrl"), code))
         return tuple(sorted(found, key=lambda scan: scan.name))
 
-    @property
-    def items(self):
-        return self.scans
-
     def read(self, scan):
         if scan.name in self.bad:
             raise ValueError(f"{scan.path}: cut short")
         return scan.name, scan.subject in self.repainted
 
 
-def paint(mesh, yaws=views.YAWS, size=64):
+def paint(mesh, yaws=views.YAWS, size=64, channel="shaded"):  # noqa: ARG001 - as of project
     name, repainted = mesh
     rng = np.random.default_rng(int.from_bytes(name.encode(), "little") + repainted)
     emotion = [e[:2].upper() for e in BASIC].index(name[6:8])
@@ -218,9 +227,10 @@ def test_the_address_of_a_record_moves_with_all_it_depends_on(corpora):
         address(fold=1),
         address(seed=1),
         address(settings=Settings(profile="smoke")),
+        address(settings=Settings(yaws=(0.0, 20.0, -20.0))),
         address(subjects=7),
     ]
-    assert len({address(), *others}) == 6 and address() == address(settings=Settings(jobs=5))
+    assert len({address(), *others}) == 7 and address() == address(settings=Settings(jobs=5))
 
 
 @pytest.mark.usefixtures("corpora")
@@ -315,15 +325,20 @@ def test_reading_records_needs_no_torch():
 def test_copies_are_flipped_with_their_views_exchanged_and_cropped_alike():
     images = np.random.default_rng(0).integers(0, 256, (2, 3, 16, 16, 3), np.uint8)
     offsets = np.array([[0.0, 1.0], [0.5, 0.0]])
-    np.testing.assert_array_equal(embeddings.augmented(images, 0, offsets), images)
-    flipped = embeddings.augmented(images, 1, offsets)
+    np.testing.assert_array_equal(embeddings.augmented(images, 0, offsets, Rendering()), images)
+    flipped = embeddings.augmented(images, 1, offsets, Rendering())
     np.testing.assert_array_equal(flipped[:, 0], images[:, 0, :, ::-1])
     np.testing.assert_array_equal(flipped[:, 1], images[:, 2, :, ::-1])
     np.testing.assert_array_equal(flipped[:, 2], images[:, 1, :, ::-1])
-    cropped = embeddings.augmented(images, 2, offsets)
+    cropped = embeddings.augmented(images, 2, offsets, Rendering())
     np.testing.assert_array_equal(cropped[0], images[0, :, 0:14, 2:16])
     np.testing.assert_array_equal(cropped[1], images[1, :, 1:15, 0:14])
-    np.testing.assert_array_equal(embeddings.augmented(images, 3, offsets)[0], flipped[0, :, 0:14, 2:16])
+    np.testing.assert_array_equal(embeddings.augmented(images, 3, offsets, Rendering())[0], flipped[0, :, 0:14, 2:16])
+    images[0, 0] = 0  # background
+    turned = embeddings.augmented(images, 1, offsets, Rendering(channel="normals"))
+    np.testing.assert_array_equal(turned[1, 2, ..., 0], 255 - images[1, 1, :, ::-1, 0])
+    np.testing.assert_array_equal(turned[1, 2, ..., 1:], images[1, 1, :, ::-1, 1:])
+    assert not turned[0, 0].any()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PAPER = Path(__file__).parent / "paper"
+FILES = {"table1": "table1.csv", "table2": "table2.csv", "table3": "table3.csv"}  # by whole names: see mvlm.sources
 
 # Columns of a table's CSV, with their units.
 COLUMNS = {
@@ -70,7 +71,7 @@ def paper_table(item: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    frame = pd.read_csv(PAPER / f"{item}.csv")
+    frame = pd.read_csv(PAPER / FILES[item])
     if "setting" in frame:
         settings = frame.pop("setting")
         frame["method"] = [

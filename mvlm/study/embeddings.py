@@ -17,7 +17,7 @@ import numpy as np
 import mvlm.settings
 from mvlm import workers
 from mvlm.faces.corpora import Corpus
-from mvlm.samples import Samples, cache_folder, load_samples
+from mvlm.samples import Rendering, Samples, cache_folder, load_samples
 from mvlm.settings import MODEL, Settings
 from mvlm.sources import file_hash, key, source_key
 
@@ -67,22 +67,24 @@ def model_key(chosen: Settings) -> str:
 
 
 def frozen(corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None) -> Frozen:
-    """Embeddings of all labelled scans of a corpus and of the prompts of some emotions, from the cache or made now.
+    """Embeddings of all that shows an emotion in a corpus and of the prompts of some, from the cache or made now.
 
     Args:
         corpus: any corpus or twin.
         emotions: classes of the prompts, in order.
-        chosen: model, weights, jobs and what to do with bad scans.
+        chosen: model, weights, jobs, how views look, and what to do with bad scans.
         subjects: only these.
 
     Raises:
         ValueError, FileNotFoundError: bad scans, or a model that cannot be loaded.
     """
     size, temperature, text, prompt_class = _text(tuple(emotions), chosen)
-    samples = load_samples(corpus, size=size, jobs=chosen.jobs, skip_bad=chosen.skip_bad, subjects=subjects)
+    shown = {"size": size, "subjects": subjects, "rendering": Rendering.of(chosen)}
+    samples = load_samples(corpus, jobs=chosen.jobs, skip_bad=chosen.skip_bad, **shown)
     address = key(
         {
-            "views": cache_folder(corpus, size=size, subjects=subjects).name,
+            "views": cache_folder(corpus, **shown).name,
+            "skipped": sorted(samples.bad),
             "model": model_key(chosen),
             "source": source_key("mvlm.model", __name__),
         }
@@ -93,17 +95,19 @@ def frozen(corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: 
     return Frozen(samples, path, text, prompt_class, temperature)
 
 
-def augmented(images: np.ndarray, copy: int, offsets: np.ndarray) -> np.ndarray:
+def augmented(images: np.ndarray, copy: int, offsets: np.ndarray, rendering: Rendering) -> np.ndarray:
     """One augmented copy of views: (N, V, H, H, 3) uint8 -> (N, V, h, h, 3) uint8, h = H or the side of a crop.
 
-    A mirrored face shows its right side on the left: flipping exchanges the left and right views. All views of a
-    sample are cropped alike, at `offsets` (N, 2) in [0, 1] of the room there is.
+    A mirrored face shows its right side on the left: flipping exchanges the views of opposite angles, and of normals
+    turns the horizontal part round. All views of a sample are cropped alike, at `offsets` (N, 2) in [0, 1] of the room
+    there is.
     """
-    from mvlm.faces.views import YAWS
-
     _, flip, crop = COPIES[copy]
     if flip:
-        images = images[:, [YAWS.index(-yaw) for yaw in YAWS], :, ::-1]
+        images = images[:, [rendering.yaws.index(-yaw) for yaw in rendering.yaws], :, ::-1]
+    if flip and rendering.channel == "normals":
+        across = np.where(images.any(axis=-1), 255 - images[..., 0], 0)
+        images = np.concatenate([across[..., None], images[..., 1:]], axis=-1)
     if not crop:
         return images
     side = images.shape[2]
@@ -127,7 +131,7 @@ def _weights(chosen: Settings) -> Path | None:
 def _encode(samples: Samples, chosen: Settings, path: Path, name: str) -> None:
     offsets = np.random.default_rng(0).random((len(COPIES), len(samples), 2))
     tasks = [
-        (samples.images[rows], copy, offsets[copy, rows], chosen.model, chosen.pretrained)
+        (samples.images[rows], copy, offsets[copy, rows], Rendering.of(chosen), chosen.model, chosen.pretrained)
         for copy in range(len(COPIES))
         for rows in (slice(start, start + CHUNK) for start in range(0, len(samples), CHUNK))
     ]
@@ -136,9 +140,9 @@ def _encode(samples: Samples, chosen: Settings, path: Path, name: str) -> None:
     write(path, lambda file: np.save(file, together.reshape(len(COPIES), len(samples), *together.shape[1:])))
 
 
-def _encoded(task: tuple[np.ndarray, int, np.ndarray, str, str | None]) -> np.ndarray:
-    images, copy, offsets, name, pretrained = task
-    return _model(name, pretrained).encode_views(np.array(augmented(images, copy, offsets))).numpy()
+def _encoded(task: tuple[np.ndarray, int, np.ndarray, Rendering, str, str | None]) -> np.ndarray:
+    images, copy, offsets, rendering, name, pretrained = task
+    return _model(name, pretrained).encode_views(np.array(augmented(images, copy, offsets, rendering))).numpy()
 
 
 def _text(emotions: tuple[str, ...], chosen: Settings) -> tuple[int, float, np.ndarray, np.ndarray]:

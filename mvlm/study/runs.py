@@ -22,7 +22,7 @@ import numpy as np
 import mvlm.settings
 from mvlm import workers
 from mvlm.faces.corpora import Corpus, open_corpus
-from mvlm.samples import Samples, catalogue, folds
+from mvlm.samples import Rendering, Samples, catalogue, folds
 from mvlm.settings import Settings
 from mvlm.sources import key, source_key
 from mvlm.study.benchmarks import BENCHMARKS, TABLES, Benchmark
@@ -213,8 +213,12 @@ def _part(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Part:
         "samples": samples.names.tolist(),
         "model": model_key(chosen),
         "profile": chosen.profile,
+        "rendering": Rendering.of(chosen),
         "source": source_key(
-            "mvlm.study.adaptation", "mvlm.study.embeddings", "mvlm.faces.views", type(corpus).__module__
+            "mvlm.study.adaptation",
+            "mvlm.study.embeddings",
+            "mvlm.faces.dynamics" if corpus.sequences else "mvlm.faces.views",
+            type(corpus).__module__,
         ),
     }
     return Part(benchmark, corpus, samples, subjects, content, bad)
