@@ -149,7 +149,8 @@ def _left_out(paper: Paper, _said: Stated) -> Finding:
     rows = paper.cited[(paper.cited["benchmark"] == "BU-4DFE") & ~paper.cited["reference"].isin(listed)]
     higher = rows[rows["accuracy"] > paper.accuracy("BU-4DFE")]
     text = "; ".join(f"{r['reference']} {r['accuracy']:.2f} ({r['source']})" for r in higher.to_dict("records"))
-    return Finding(f"higher and left out: {text or 'none'}", INCONSISTENT if len(higher) else HOLDS)
+    text = f"higher and left out: {text or 'none'}; their settings were not compared here"
+    return Finding(text, INCONSISTENT if len(higher) else HOLDS)
 
 
 def _over_zhen(paper: Paper, said: Stated) -> Finding:

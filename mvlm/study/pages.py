@@ -16,13 +16,13 @@ from pathlib import Path
 
 from mvlm.settings import RESULTS, ROOT, RUNS, Settings
 
-# Notebook -> what of the paper it stands for, and the target of the Makefile that runs it. In the order of the index.
+# Notebook -> what of the paper it stands for, and what `make` runs it by. In the order of the index.
 ITEMS = {
     "10-table1": ("Table I", "tables"),
     "11-table2": ("Table II", "tables"),
     "12-table3": ("Table III", "tables"),
     "13-summary": ("beyond the paper", "study"),
-    "14-transfer": ("beyond the paper", "transfer"),
+    "14-transfer": ("beyond the paper", "transfer DATA=…"),
     "20-fig3-fig6": ("Fig. 3, Fig. 6", "figures"),
     "21-fig4-fig5": ("Fig. 4, Fig. 5", "figures"),
     "22-fig7": ("Fig. 7", "figures"),
@@ -39,18 +39,23 @@ ITEMS = {
 }
 THUMBNAIL = 320  # pixels wide
 
-# The blocks of nbconvert's page that load scripts from the network. Equations stay as TeX source, which can be read.
-_OFFLINE = "{% extends 'lab/index.html.j2' %}" + "".join(
-    f"{{% block {name} %}}{{% endblock %}}"
-    for name in ("html_head_js_requirejs", "html_head_js_mathjax", "html_head_js_mermaidjs", "jupyter_widgets")
+# nbconvert's page without the blocks that load scripts from the network. Equations stay as TeX source, which can be
+# read. Tables hold sentences more often than numbers, so cells begin at the left.
+_OFFLINE = (
+    "{% extends 'lab/index.html.j2' %}"
+    "{% block html_head_js_requirejs %}{% endblock %}{% block html_head_js_mathjax %}{% endblock %}"
+    "{% block html_head_js_mermaidjs %}{% endblock %}{% block jupyter_widgets %}{% endblock %}"
+    "{% block html_head_css %}<style>.jp-RenderedHTMLCommon :is(th, td, caption) { text-align: left; }</style>"
+    "{% endblock %}"
 )
 
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 72em; margin: 2em auto; padding: 0 1em; color: #222; }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 84em; margin: 2em auto; padding: 0 1em; color: #222; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .5em .7em; border-top: 1px solid #ccc; }
 th { border: 0; }
-img { display: block; max-width: 20em; margin: .3em 0; border: 1px solid #ddd; }
+p.file { display: inline-block; vertical-align: top; margin: 0 1.2em .6em 0; }
+img { display: block; max-width: 15em; max-height: 12em; margin: .3em 0; border: 1px solid #ddd; }
 code { white-space: nowrap; }
 .missing { color: #777; }
 """
@@ -141,7 +146,7 @@ def _files(outputs: Iterable[str], results: Path, folder: Path) -> Iterator[str]
         there = [path for path in paths if path.is_file()]
         links = " · ".join(f'<a href="{_link(path, folder)}">{path.suffix[1:]}</a>' for path in there)
         picture = "".join(_thumbnail(path) for path in there if path.suffix == ".png")
-        yield f"<p>{escape(stem)}: {links or 'not made'}{picture}</p>"
+        yield f'<p class="file">{escape(stem)}: {links or "not made"}{picture}</p>'
 
 
 def _link(path: Path, folder: Path) -> str:
