@@ -126,6 +126,7 @@ def test_the_ways_that_are_in_use(ranks, size):
     for way in gathers.WAYS:
         for row in ranks.run(measured, way, size=size):
             assert row["exact"] == (way in "DEHI")
+            assert row["loss_size"] == pytest.approx(size if way == "B" else 1)
             if way in expected:
                 assert (row["encoder_size"], row["temperature_size"]) == pytest.approx(expected[way], abs=1e-10)
                 assert row["encoder_cosine"] == pytest.approx(1)

@@ -136,13 +136,12 @@ def averaged(way: str) -> dict[str, Tensor]:
 
 
 def compared(way: str, found: dict[str, Tensor]) -> dict[str, object]:
-    """A way's gradients beside those of one process: how long each is along the right one, and in which direction."""
+    """A way beside one process: how long loss and gradients are along the right ones, and the encoder's direction."""
     right = Trial().gradients(lambda i, t, tau: losses.contrastive(i, t, temperature=tau).loss, slice(None))
     row: dict[str, object] = {"way": way, "what": WAYS[way].what}
-    for name in ("encoder", "temperature"):
-        got, expected = found[name].flatten(), right[name].flatten()
-        row[f"{name}_size"] = float(got @ expected / (expected @ expected))
-        row[f"{name}_cosine"] = float(got @ expected / (got.norm() * expected.norm()))
+    for name, expected in right.items():
+        row[f"{name}_size"] = float((found[name] * expected).sum() / expected.square().sum())
+    row["encoder_cosine"] = float(row["encoder_size"] * right["encoder"].norm() / found["encoder"].norm())
     row["exact"] = all(float((found[name] - right[name]).abs().max()) < EXACT for name in ("encoder", "temperature"))
     return row
 
