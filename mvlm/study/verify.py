@@ -158,11 +158,11 @@ def _rounded(one: str, two: str) -> bool:
 
 
 def unmade(results: Path, files: Sequence[str], folder: Path) -> tuple[list[str], list[str]]:
-    """Results that were not regenerated: those of other notebooks, and those that no notebook promises any more."""
-    promised = {output for path in folder.glob("*.ipynb") for output in promises(path)}
+    """Notebooks that results were not regenerated of, and results that no notebook promises any more."""
+    makers = {output: path.stem for path in folder.glob("*.ipynb") for output in promises(path)}
     paths = (path.relative_to(results) for path in sorted(results.rglob("*")) if path.is_file())
     there = [path.as_posix() for path in paths if path.parts[0] != ".stage" and path.as_posix() not in files]
-    return [name for name in there if name in promised], [name for name in there if name not in promised]
+    return sorted({makers[name] for name in there if name in makers}), [name for name in there if name not in makers]
 
 
 def promises(notebook: Path) -> list[str]:
@@ -200,7 +200,7 @@ def verify(
         found += compare(committed, scratch / "results", outputs)
     others, orphans = unmade(committed, files, folder)
     if others:
-        print(f"not verified, of notebooks that were not named: {', '.join(others)}", file=sys.stderr)
+        print(f"not verified: the results of {', '.join(others)}", file=sys.stderr)
     found += [Difference(name, WHOLE, "a file", "promised by no notebook") for name in orphans]
     return files, found
 
