@@ -62,14 +62,14 @@ def lips(x):
 
 def skull(x, y):
     """(V, 3) the mask without features: an oval from the front, rounder at the cheeks than at the forehead."""
+    below = MOUTH_Y - y
+    rise = 1 - (0.06 + 0.64 * np.clip(abs(x) / 96, 0, 1) ** 1.9) * smooth(below, -60, 30)  # of the jaw, to the ear
+    height = np.where(below > -60, MOUTH_Y - rise * below, y)
     knots = [-97, -90, -80, -70, -55, -35, -15, 10, 35, 55, 75, 95, 112]
-    half_width = PchipInterpolator(knots, [63.5, 63.5, 63.8, 64.5, 66, 69, 72, 75, 75.5, 75, 73, 69, 62])(y)
+    half_width = PchipInterpolator(knots, [59, 59.5, 60.5, 62, 65, 69, 72.5, 75, 75.5, 75, 73, 69, 62])(height)
     depth = PchipInterpolator(knots, [50, 59, 67.5, 71, 72.5, 75, 77.5, 79.5, 80.5, 81, 80.5, 76.5, 66])(y)
     depth = np.where(y < -55, 72.5 + (depth - 72.5) * np.exp(-((x / 55) ** 4)), depth)  # only the chin recedes
     angle = x / 72.0  # arc length over the mean radius
-    below = MOUTH_Y - y
-    rise = 1 - (0.06 + 0.68 * np.clip(abs(x) / 96, 0, 1) ** 1.9) * smooth(below, -60, 30)  # of the jaw, to the ear
-    height = np.where(below > -60, MOUTH_Y - rise * below, y)
     return np.column_stack([half_width * np.sin(angle), height, depth * np.cos(angle) + 4.0])
 
 
@@ -108,14 +108,14 @@ def _nose(x, y):
     ax = abs(x)
     ridge = PchipInterpolator(
         [-20, -16, -13.5, -11.5, -9, -6, -2.5, 0, 3, 8, 14, 22, 30, 36, 42, 50],
-        [0, 0.8, 3.0, 7.5, 13.0, 16.3, 17.8, 18.0, 17.4, 15.0, 12.2, 8.8, 5.4, 3.2, 1.6, 0],
+        [0, 0.6, 3.2, 9.5, 15.2, 17.4, 18.1, 18.0, 17.4, 15.0, 12.2, 8.8, 5.4, 3.2, 1.6, 0],
     )(np.clip(y, -20, 50))
     width = np.interp(y, [-12, -2, 3, 10, 20, 30, 45], [5.5, 6.8, 6.4, 5.4, 5.2, 5.8, 8.5])
     z = ridge * np.exp(-0.5 * (ax / width) ** 2.0)
     z += 2.2 * bump(x, y, 0, -0.5, 6.5, 5.5)  # the tip's ball
     walls = np.interp(y, [-14, -2, 12, 30], [15.5, 14.5, 12.0, 9.0])
-    z += 4.0 * smooth(y, -13, -5) * (1 - smooth(y, 10, 36)) * np.exp(-((ax / walls) ** 4))
-    z += 6.0 * both(x, y, 12.2, -5.6, 3.8, 4.2, 2.2) - 1.4 * segment(x, y, (18.5, 0), (18.0, -9), 2.0)
+    z += 4.0 * smooth(y, -13.5, -8) * (1 - smooth(y, 10, 36)) * np.exp(-((ax / walls) ** 4))
+    z += 6.0 * both(x, y, 12.2, -6.2, 3.6, 4.0, 2.6) - 1.4 * segment(x, y, (18.5, 0), (18.0, -9), 2.0)
     z -= 3.5 * both(x, y, 6.6, -11.0, 2.4, 1.9)
     return z - 1.2 * smooth(ax, 3, 8) * both(x, y, 10, -14.5, 8, 2.2)
 
