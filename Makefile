@@ -23,8 +23,8 @@ PY := .venv/bin/python
 READY := .venv/.ready
 NOTEBOOK := $(PY) -m mvlm.study.notebooks
 TABLES := 10-table1 11-table2 12-table3
-FIGURES := 01-faces-and-views
-LESSONS := 00-audit 01-faces-and-views 90-deviations
+FIGURES := 01-faces-and-views 07-dynamic-images
+LESSONS := 00-audit 01-faces-and-views 07-dynamic-images 90-deviations
 
 .DEFAULT_GOAL := help
 .PHONY: help tables figures transfer foundation lessons all verify test bench fuzz lab clean

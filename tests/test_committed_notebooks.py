@@ -32,6 +32,7 @@ def test_no_notebook_is_left_out():
     assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {
         "00-audit",
         "01-faces-and-views",
+        "07-dynamic-images",
         "10-table1",
         "11-table2",
         "12-table3",
@@ -55,6 +56,16 @@ def test_faces_and_views(smoke):
     assert len(scans) == 21 and scans["emotion"].nunique() == 7
     about = json.loads((results / "figures/faces-expressions.json").read_text())
     assert about["data_kind"] == "twin" and about["twin_version"] >= 1
+
+
+def test_dynamic_images(smoke):
+    outcome, results = smoke("07-dynamic-images", {"SIZE": 24, "COUNTS": [2, 4], "LONGEST": 8})
+    assert outcome.ran and len(outcome.outputs) == 16
+    found = pd.read_csv(results / "figures/dynamic-convergence.csv")
+    whole = found[found["count"] == found["frames"]]
+    assert len(found) == 18 and len(whole) == 6 and (whole["correlation"] > 1 - 1e-9).all()
+    forms = pd.read_csv(results / "figures/dynamic-forms.csv")
+    assert (forms.loc[forms["form"] == "harmonic", "correlation"] > 0.9).all()
 
 
 @pytest.mark.parametrize(("item", "printed"), [("table1", 17), ("table2", 15), ("table3", 12)])
