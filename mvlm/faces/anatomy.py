@@ -21,8 +21,8 @@ JAW_HINGE = np.array([18.0, -5.0])  # y, z of the temporomandibular joints
 SHAPE = {
     "width": 0.04, "height": 0.035, "jaw width": 0.05, "chin length": 3.0, "chin depth": 2.4, "chin width": 2.0,
     "eye distance": 1.6, "eye size": 0.08, "eye depth": 1.5, "eye tilt": 1.0, "upper lid": 0.8, "brow ridge": 1.3,
-    "brow height": 2.0, "nose length": 2.4, "nose depth": 2.2, "nose width": 1.5, "nose bridge": 1.5, "nose hump": 0.9,
-    "nose tip": 1.6, "cheekbone": 1.8, "cheek": 2.2, "temple": 1.4, "mouth width": 1.8, "mouth depth": 1.4,
+    "brow height": 2.0, "nose length": 2.4, "nose depth": 1.9, "nose width": 1.5, "nose bridge": 1.5, "nose hump": 0.9,
+    "nose tip": 1.6, "cheekbone": 1.8, "cheek": 2.2, "temple": 1.4, "mouth width": 1.8, "mouth depth": 1.2,
     "mouth curve": 0.7, "upper lip": 0.2, "lower lip": 0.2, "forehead": 2.2, "folds": 0.6,
     # What makes the two halves of one face differ; a millimetre or so in most people (Farkas 1994, ch. 9).
     "nose bend": 0.9, "mouth tilt": 0.6, "eye level": 0.5, "jaw skew": 1.2,
@@ -79,13 +79,13 @@ def average(x, y):
     ax = abs(x)
     z = _nose(x, y)
     # Eye sockets, lids' folds, brow ridge, cheekbones, temples.
-    z = z - 7.0 * both(x, y, 29, 35, 16, 9, 2.4) - 2.5 * both(x, y, 14, 35, 6, 8) - 2.0 * both(x, y, 46, 36, 9, 9)
+    z = z - 8.6 * both(x, y, 29, 35, 17, 10, 2.4) - 2.5 * both(x, y, 14, 35, 6, 8) - 3.0 * both(x, y, 46, 36, 10, 10)
     z += 2.8 * both(x, y, 31, 33.5, 10, 6.0, 2.4)  # the eyeball under its lids
     z -= 1.8 * segment(x, y, (20, 42), (42, 41.5), 1.9) + 0.8 * segment(x, y, (20, 25), (40, 23.5), 2.2)
     z += 2.0 * both(x, y, 31, 52, 15, 6.5) + 0.6 * bump(x, y, 0, 54, 14, 8)
     z += 3.6 * both(x, y, 45, 12, 14, 11) - 2.5 * both(x, y, 47, -24, 12, 16) - 3.0 * both(x, y, 68, 52, 10, 18)
     # Muzzle, philtrum, lips, mouth corners, chin.
-    z += 4.0 * bump(x, y, 0, -33, 22, 17) - 0.9 * bump(x, y, 0, -22, 2.0, 5) + 0.5 * both(x, y, 5, -22, 2.0, 5)
+    z += 3.2 * bump(x, y, 0, -33, 22, 17) - 0.9 * bump(x, y, 0, -22, 2.0, 5) + 0.5 * both(x, y, 5, -22, 2.0, 5)
     z += np.clip(1 - (ax / (MOUTH_HALF_WIDTH + 1.5)) ** 2, 0, 1) ** 0.6 * _LIP_PROFILE(np.clip(y - MOUTH_Y, -19, 16))
     z -= 1.5 * both(x, y, MOUTH_HALF_WIDTH + 1, MOUTH_Y, 4.5, 4.0)
     z -= 0.7 * segment(x, y, (19, -8), (33, -34), 3.4) * smooth(ax, 12, 20)
@@ -111,7 +111,7 @@ def _nose(x, y):
         [0, 0.6, 3.2, 9.5, 15.2, 17.4, 18.1, 18.0, 17.4, 15.0, 12.2, 8.8, 5.4, 3.2, 1.6, 0],
     )(np.clip(y, -20, 50))
     width = np.interp(y, [-12, -2, 3, 10, 20, 30, 45], [5.5, 6.8, 6.4, 5.4, 5.2, 5.8, 8.5])
-    z = ridge * np.exp(-0.5 * (ax / width) ** 2.0)
+    z = 1.13 * ridge * np.exp(-0.5 * (ax / width) ** 2.0)
     z += 2.2 * bump(x, y, 0, -0.5, 6.5, 5.5)  # the tip's ball
     walls = np.interp(y, [-14, -2, 12, 30], [15.5, 14.5, 12.0, 9.0])
     z += 4.0 * smooth(y, -13.5, -8) * (1 - smooth(y, 10, 36)) * np.exp(-((ax / walls) ** 4))

@@ -52,7 +52,7 @@ def random_identity(rng, variant=None, *, sex=None):
     if sex not in ("F", "M", None):
         raise ValueError(f"sex {sex!r}: expected 'F', 'M' or None")
     spread = 1.0 if variant is None else 1.5
-    traits = {name: float(np.clip(rng.normal(), -2.5, 2.5)) * spread for name in TRAITS}
+    traits = {name: float(np.clip(spread * rng.normal(), -2.5, 2.5)) for name in TRAITS}
     male = {"F": False, "M": True, None: rng.random() < 0.5}[sex]
     traits |= {"sex": float(rng.normal(1.0 if male else -1.0, 0.35)), "age": float(np.clip(rng.normal(), -1.6, 2.5))}
     # Residual shape that no trait names: a few smooth waves of about 1 mm over the face.
