@@ -61,11 +61,24 @@ def test_a_page_holds_all_it_shows(tmp_path: Path):
     executed.metadata["widgets"] = widgets
     nbformat.write(executed, tmp_path / "10-table1.ipynb")
     text = page(tmp_path / "10-table1.ipynb")
-    assert "<title>10-table1</title>" in text and "Table I" in text and "$x^2$" in text
+    assert "<title>10-table1</title>" in text and "Table I" in text
     loaded = Loaded(text).found
     assert ("img", f"data:image/png;base64,{pixel}") in [(tag, value.replace("\n", "")) for tag, value in loaded]
     assert all(value.startswith(("data:", "#")) for _, value in loaded), loaded
     assert "<script src" not in text and not re.search(r"@import|url\(\s*['\"]?https?:", text)
+
+
+def test_equations_are_drawn_into_the_page(tmp_path: Path):
+    line = r"Mean $\bar v = \frac{1}{V}\sum_k v_k$ and `make DATA=$X or $Y`, $\unknown{x}$, 5 $ or 6 $."
+    cell = nbformat.v4.new_markdown_cell(f"{line}\n\n$$\nL = -\\log p\n$$\n", id="math")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "03-t.ipynb")
+    html = page(tmp_path / "03-t.ipynb")
+    pictures = [value for tag, value in Loaded(html).found if tag == "img"]
+    assert len(pictures) == 2 and all(value.startswith("data:image/svg+xml;base64,") for value in pictures)
+    assert "<path" in base64.b64decode(pictures[0].partition(",")[2]).decode()
+    assert r'alt="\bar v = \frac{1}{V}\sum_k v_k"' in html and 'alt="L = -\\log p"' in html
+    assert "make DATA=$X or $Y" in html and r"$\unknown{x}$" in html and "5 $ or 6 $" in html  # left as they are
+    assert page(tmp_path / "03-t.ipynb") == html
 
 
 def test_the_index_leads_from_the_paper_to_files_and_commands(project: dict[str, Path]):

@@ -10,6 +10,7 @@ import base64
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
@@ -39,8 +40,8 @@ ITEMS = {
 }
 THUMBNAIL = 320  # pixels wide
 
-# nbconvert's page without the blocks that load scripts from the network. Equations stay as TeX source, which can be
-# read. Tables hold sentences more often than numbers, so cells begin at the left.
+# nbconvert's page without the blocks that load scripts from the network; `_drawn` does what MathJax would. Tables hold
+# sentences more often than numbers, so cells begin at the left.
 _OFFLINE = (
     "{% extends 'lab/index.html.j2' %}"
     "{% block html_head_js_requirejs %}{% endblock %}{% block html_head_js_mathjax %}{% endblock %}"
@@ -48,6 +49,12 @@ _OFFLINE = (
     "{% block html_head_css %}<style>.jp-RenderedHTMLCommon :is(th, td, caption) { text-align: left; }</style>"
     "{% endblock %}"
 )
+
+# Code, which stays, and TeX, between two dollars or one on each side.
+_MATH = re.compile(
+    r"```.*?```|`[^`]*`|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^\s$](?:[^$\n]*[^\s$])?)\$", flags=re.DOTALL
+)
+MATH_SIZE = 11  # points
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 84em; margin: 2em auto; padding: 0 1em; color: #222; }
@@ -70,7 +77,36 @@ def page(executed: Path) -> str:
     template = {"extra_loaders": [DictLoader({"offline.html.j2": _OFFLINE})], "template_file": "offline.html.j2"}
     notebook = nbformat.read(executed, as_version=4)
     notebook.metadata["title"] = executed.stem
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _MATH.sub(_drawn, cell.source)
     return HTMLExporter(embed_images=True, **template).from_notebook_node(notebook)[0]
+
+
+def _drawn(found: re.Match[str]) -> str:
+    """TeX as a picture in its line, or as it stands where it is code or beyond matplotlib's TeX."""
+    tex = found["block"] or found["inline"]
+    if tex is None:
+        return found[0]
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.mathtext import MathTextParser
+
+    text, font = f"${' '.join(tex.split())}$", FontProperties(size=MATH_SIZE)
+    try:
+        width, height, depth, *_ = MathTextParser("path").parse(text, dpi=72, prop=font)
+    except ValueError:
+        return found[0]
+    figure = Figure(figsize=(width / 72, height / 72))
+    figure.text(0, depth / height, text, fontproperties=font)
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "mvlm"}):  # equal notebooks are equal pages
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    data = base64.b64encode(buffer.getvalue()).decode()
+    style = "display: block; margin: 1em 2em" if found["block"] else f"vertical-align: {-depth:.1f}pt"
+    size = f"width: {width:.1f}pt; height: {height:.1f}pt"
+    return f'<img alt="{escape(tex.strip())}" style="{style}; {size}" src="data:image/svg+xml;base64,{data}">'
 
 
 def index(runs: Path = RUNS, results: Path = RESULTS, notebooks: Path = ROOT / "notebooks") -> Path:
