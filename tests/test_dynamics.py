@@ -117,7 +117,7 @@ def test_a_hole_of_one_frame_does_not_rule_and_an_open_mouth_stays():
     frames = np.full((10, 1, 20, 20, 3), 120, np.uint8)
     frames[:, 0, :10] += np.arange(10, dtype=np.uint8)[:, None, None, None] * 3
     whole = dynamic_image(frames)
-    for t in range(1, 9, 2):
+    for t in (0, 2, 4, 6, 9):  # the first frame, too, which weighs most
         frames[t, 0, 10 + t, rng.integers(0, 20)] = 0
     np.testing.assert_array_equal(dynamic_image(frames), whole)
     frames[4:, 0, 15, 5:15] = 0

@@ -94,10 +94,10 @@ def dynamic_image(frames: np.ndarray, form: str = "harmonic") -> np.ndarray:
 
     Between background (0) and skin lies the largest step of all, and it would drown the face. So before pooling it is
     filled in where it says nothing about an expression. A pixel that is background in one frame, but not in the frames
-    before and after it, is a hole in the scan, and takes their mean. A pixel outside the face's outline in some frames
-    takes its mean over the others: as the weights sum to 0, it then shows how the skin there changed while it was in
-    view, not that the outline moved with the head. What is absent for longer inside the outline, as in an open mouth,
-    is motion, and stays.
+    before and after it, is a hole in the scan, and takes their mean; the first and the last of at least three frames
+    have one neighbour. A pixel outside the face's outline in some frames takes its mean over the others: as the weights
+    sum to 0, it then shows how the skin there changed while it was in view, not that the outline moved with the head.
+    What is absent for longer inside the outline, as in an open mouth, is motion, and stays.
 
     The pooled sum is divided by half the sum of |weights|: it is then the grey of the later frames less that of the
     earlier ones, whatever their number. One factor for all views stretches it about `REST`, such that `SHARE` of the
@@ -230,11 +230,14 @@ def _weighted(frames: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _filled(frames: np.ndarray) -> np.ndarray:
     """Frames (T, V, H, W, C) without holes of one frame and without a moving outline; see `dynamic_image`."""
     seen = frames.any(axis=-1)
-    t, *where = np.nonzero(~seen[1:-1] & seen[:-2] & seen[2:])
     filled = frames.copy()
-    before, after = frames[(t, *where)].astype(np.uint16), frames[(t + 2, *where)].astype(np.uint16)
-    filled[(t + 1, *where)] = (before + after) // 2
-    seen[(t + 1, *where)] = True
+    if len(frames) > 2:  # of two frames nobody can say which is the odd one
+        before, after = np.arange(len(frames)) - 1, np.arange(len(frames)) + 1
+        before[0], after[-1] = 1, len(frames) - 2
+        t, *where = np.nonzero(~seen & seen[before] & seen[after])
+        around = [frames[(times[t], *where)].astype(np.uint16) for times in (before, after)]
+        filled[(t, *where)] = (around[0] + around[1]) // 2
+        seen[(t, *where)] = True
     outside = _outside(seen)
     partly = outside.any(axis=0) & seen.any(axis=0)
     shown, column = seen[:, partly], filled[:, partly]
