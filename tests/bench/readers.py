@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import vtk
+from vtkmodules.vtkCommonDataModel import vtkPolyData
+from vtkmodules.vtkIOGeometry import vtkOBJReader
+from vtkmodules.vtkIOImport import vtkVRMLImporter  # by module: all of vtk and torchvision do not bear each other
 
 from mvlm.faces import Mesh, read_mesh, write_mesh
 from mvlm.faces.bnt import read_bnt, write_bnt
@@ -30,15 +32,15 @@ def frame() -> Mesh:
                 texture_coordinates=coordinates + rng.uniform(0, 1e-3, coordinates.shape))
 
 
-def vtk_vrml(path: Path) -> vtk.vtkPolyData:
-    importer = vtk.vtkVRMLImporter()
+def vtk_vrml(path: Path) -> vtkPolyData:
+    importer = vtkVRMLImporter()
     importer.SetFileName(str(path))
     importer.Update()
     return importer.GetRenderer().GetActors().GetLastActor().GetMapper().GetInput()
 
 
-def vtk_obj(path: Path) -> vtk.vtkPolyData:
-    reader = vtk.vtkOBJReader()
+def vtk_obj(path: Path) -> vtkPolyData:
+    reader = vtkOBJReader()
     reader.SetFileName(str(path))
     reader.Update()
     return reader.GetOutput()
