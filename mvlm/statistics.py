@@ -92,3 +92,43 @@ def corrected_resampled_t(differences: np.ndarray, test_fraction: float) -> Pair
     t = mean / error
     half = student.ppf(0.975, k - 1) * error
     return PairedTest(mean, float(mean - half), float(mean + half), t, float(2 * student.sf(abs(t), k - 1)))
+
+
+class Mean(NamedTuple):
+    """A mean over samples, with its interval."""
+
+    mean: float
+    low: float  # 95 % interval, bootstrap over subjects
+    high: float
+    n: int  # samples
+    subjects: int
+
+
+def mean_over_subjects(values: np.ndarray, subject: np.ndarray, *, seed: int = 0) -> Mean:
+    """Mean of (N,) numbers with the 95 % interval of `DRAWS` draws of subjects, each with all its samples.
+
+    Args:
+        values: (N,) finite numbers.
+        subject: (N,) any labels.
+    """
+    values, subject = np.asarray(values, dtype=float), np.asarray(subject)
+    if values.ndim != 1 or not values.size or values.shape != subject.shape or not np.isfinite(values).all():
+        raise ValueError(f"expected (N,) finite numbers and as many subjects, got {values.shape} and {subject.shape}")
+    subject = np.unique(subject, return_inverse=True)[1]
+    total, size = np.bincount(subject, values), np.bincount(subject)
+    count = len(size)
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=DRAWS)  # (DRAWS, subjects)
+    low, high = np.percentile((drawn @ total) / (drawn @ size), [2.5, 97.5])
+    return Mean(float(values.mean()), float(low), float(high), len(values), count)
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's correlation of two (N,) arrays, ties sharing their mean rank; 0 where one of them is constant."""
+    from scipy.stats import rankdata
+
+    a, b = np.asarray(a), np.asarray(b)
+    if a.ndim != 1 or a.shape != b.shape or not a.size:
+        raise ValueError(f"expected two arrays (N,), got {a.shape} and {b.shape}")
+    x, y = (ranks - ranks.mean() for ranks in (rankdata(a), rankdata(b)))
+    length = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / length) if length > 0 else 0.0
