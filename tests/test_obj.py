@@ -97,8 +97,8 @@ def swap(old, new):
 
 BROKEN = {
     "empty": ("", "line 1: expected lines `v x y z`, found none"),
-    "only comments": ("# nothing\n\n", "line 3: expected lines `v x y z`, found none"),
-    "no faces": (V, "line 6: expected lines `f a b c`, found none"),
+    "only comments": ("# nothing\n\n", "line 2: expected lines `v x y z`, found none"),
+    "no faces": (V, "line 5: expected lines `f a b c`, found none"),
     "no vertices": ("f 1 2 3\n", "expected lines `v x y z`"),
     "two numbers": (swap("v 10 0 1.5", "v 10 0"), "line 2: expected 3 numbers in v, found 'v 10 0'"),
     "five numbers": (swap("v 10 0 1.5", "v 10 0 1 2 3"), "line 2: expected 3 numbers in v"),

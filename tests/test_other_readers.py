@@ -137,8 +137,9 @@ def odd_files(folder):
 def test_others_read_odd_layouts_as_we_do(tmp_path):
     for path in odd_files(tmp_path):
         agree_with_vtk(path)
-        # trimesh cuts quads along the other diagonal, and drops texture coordinates where there are normals
-        if path.suffix == ".obj" and path.stem not in ("polygons", "normals"):
+        # trimesh cuts quads along the other diagonal, drops texture coordinates where there are normals or where
+        # vertices have two, and knows no numbers from the end.
+        if path.name in ("bare.obj", "windows.obj"):
             agree_with_trimesh(path)
 
 

@@ -11,6 +11,8 @@ from itertools import islice
 
 import numpy as np
 
+from mvlm.faces.decimals import decimals
+
 _WORD = re.compile(rb"\S+")
 _NUMBER = {
     np.float64: re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf(inity)?|nan)", re.IGNORECASE),
@@ -33,6 +35,8 @@ def numbers(text: bytes, dtype: type) -> np.ndarray:
     """
     if not text or text.isspace():  # numpy would read [-1.]
         return np.empty(0, dtype=dtype)
+    if dtype is np.float64 and (values := decimals(text)) is not None:
+        return values
     try:
         with warnings.catch_warnings():
             # numpy < 2.4 warns where later ones raise.

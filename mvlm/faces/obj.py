@@ -21,7 +21,6 @@ _IGNORED = re.compile(rb"(?:vp|l|p|o|g|s|mg|usemtl|usemap|maplib|bevel|c_interp|
                       rb"(?=[ \n]|\Z)")
 _FREQUENT = (b"g ", b"g\n", b"s ", b"o ", b"l ", b"p ")  # of these, what may come with every polygon
 _BLANKS = bytes.maketrans(b"\t\v\f", b"   ")
-_KEYS_BLANKED = bytes.maketrans(b"vtf/", b"    ")
 _SLASH = ord("/")
 _V, _VT, _VN, _F = b"v ", b"vt", b"vn", b"f "
 _WIDTHS = {_V: (3, 4, 6, 7), _VT: (2, 3)}  # numbers of a line: a weight and a colour, a depth, are left out
@@ -115,15 +114,15 @@ class _Document:
 
     def sorted_lines(self) -> dict[bytes, _Lines]:
         """The lines v, vt and f; the others are checked to be of no weight."""
-        byte = np.frombuffer(b"\n" + self.text + b"\n\n\n", dtype=np.uint8)
-        starts = np.flatnonzero(byte[:-3] == 10).astype(np.int32)
-        starts = starts[byte[1:][starts] != 10]
-        codes = byte[1:][starts].astype(np.uint16) * 256 + byte[2:][starts]
+        byte = np.frombuffer(self.text, dtype=np.uint8)
+        starts = np.append(np.int32(0), np.flatnonzero(byte[:-1] == 10).astype(np.int32) + np.int32(1))
+        starts = starts[byte[starts] != 10]  # so each line that is left has two bytes at least
+        codes = byte[starts].astype(np.uint16) * 256 + byte[starts + 1]
         if (codes >> 8 == 32).any() and (b"\n " in self.data or self.data[:1] == b" "):
             self.take_text(_without_indentation(self.data))
             return self.sorted_lines()
         known = np.isin(codes, [int.from_bytes(key, "big") for key in _FREQUENT])
-        apart = byte[3:][starts] == 32  # a third letter makes another word of vt and vn
+        apart = byte[np.minimum(starts + 2, len(byte) - 1)] == 32  # a third letter makes another word of vt and vn
         ends = np.append(starts[1:], np.int32(len(self.text)))
         lines = {}
         for key in (_V, _VT, _VN, _F):
@@ -151,8 +150,6 @@ class _Document:
         begins, stops = np.append(starts[:1], starts[breaks]), np.append(ends[breaks - 1], ends[-1:])
         text = b"".join(self.text[begin:stop] for begin, stop in zip(begins.tolist(), stops.tolist(), strict=True))
         places = np.concatenate([[0], np.cumsum(ends - starts, dtype=np.int32)]).astype(np.int32)
-        if not text.endswith(b"\n"):
-            text += b"\n"
         return _Lines(key, starts, text, places)
 
     def numbers(self, lines: _Lines, text: bytes, dtype: type) -> np.ndarray:
@@ -167,7 +164,8 @@ class _Document:
         """The first numbers of each line (L, width), the width that a line has at least."""
         lines, widths = self.lines[key], _WIDTHS[key]
         if lines.pattern() == lines.name.encode() + b" " * widths[0] + b"\n":
-            return self.numbers(lines, lines.text.translate(_KEYS_BLANKED), np.float64).reshape(-1, widths[0])
+            text = lines.text.replace(lines.name.encode(), b" " * len(lines.name))
+            return self.numbers(lines, text, np.float64).reshape(-1, widths[0])
         text = lines.blanked()
         values = self.numbers(lines, text.tobytes(), np.float64)
         counts = lines.counts(_words(text))
@@ -180,7 +178,7 @@ class _Document:
     def mesh(self) -> Mesh:
         for key, what in ((_V, "v x y z"), (_F, "f a b c")):
             if len(self.lines[key].origin) == 0:
-                raise self.error(len(self.data), f"lines `{what}`", "none: truncated?")
+                raise self.error(len(self.data) - 1, f"lines `{what}`", "none: truncated?")
         vertices = self.rows(_V)
         corners = self.regular_corners() or self.corners()
         sizes = corners.sizes
@@ -213,7 +211,7 @@ class _Document:
         width = 1 + len(slashes) - normals_only
         if normals_only and lines.text.count(b"//") != count or b"." in lines.text or b"e" in lines.text:
             return None
-        values = self.numbers(lines, lines.text.translate(_KEYS_BLANKED), np.int64)
+        values = self.numbers(lines, lines.text.replace(b"f", b" ").replace(b"/", b" "), np.int64)
         if len(values) != count * width:  # empty places
             return None
         values = values.reshape(-1, width)
@@ -282,12 +280,14 @@ class _Document:
 
 def _plain(data: bytes) -> bytes:
     """The file with line feeds for line ends, blanks for other white space, and no comments; line by line as it was."""
+    if not data.endswith(b"\n"):
+        data += b"\n"
     text = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
     if b"\t" in text or b"\v" in text or b"\f" in text:
         text = text.translate(_BLANKS)
     if b"#" not in text:
         return text
-    byte = np.frombuffer(text + b"\n", dtype=np.uint8)
+    byte = np.frombuffer(text, dtype=np.uint8)
     events = np.flatnonzero((byte == ord("#")) | (byte == ord("\n"))).astype(np.int32)
     opens = byte[events] == ord("#")
     opens[1:] &= byte[events[:-1]] == ord("\n")  # the first of its line
