@@ -9,6 +9,7 @@ import pytest
 from mvlm.faces.twins import Twin, export
 from mvlm.settings import VARIABLES
 from mvlm.study.benchmarks import TABLES
+from mvlm.study.knowledge import MEASURES, PROTOCOLS
 from mvlm.study.methods import METHODS
 from mvlm.study.notebooks import NOTEBOOKS, run_notebook
 
@@ -32,7 +33,12 @@ def test_no_notebook_is_left_out():
     assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {
         "00-audit",
         "01-faces-and-views",
+        "03-loss-by-hand",
+        "04-gradients",
+        "06-ranks",
         "07-dynamic-images",
+        "02-model",
+        "08-dials",
         "10-table1",
         "11-table2",
         "12-table3",
@@ -66,6 +72,44 @@ def test_dynamic_images(smoke):
     assert len(found) == 18 and len(whole) == 6 and (whole["correlation"] > 1 - 1e-9).all()
     forms = pd.read_csv(results / "figures/dynamic-forms.csv")
     assert (forms.loc[forms["form"] == "harmonic", "correlation"] > 0.9).all()
+
+
+def test_loss_by_hand(smoke):
+    outcome, results = smoke("03-loss-by-hand")
+    curves = pd.read_csv(results / "figures/loss-by-hand.csv")
+    assert outcome.ran and list(curves["degrees"]) == list(range(-180, 181, 4))
+
+
+def test_gradients(smoke):
+    _, results = smoke("04-gradients", {"PEOPLE": 2, "STEPS": 3})
+    watched = pd.read_csv(results / "figures/gradients-training.csv")
+    assert set(watched["temperature"]) == {"learnt", "τ = 1", "τ = 0.07", "τ = 0.01"}
+    assert set(watched["step"]) == {0, 1, 2}
+    assert json.loads((results / "figures/gradients-training.json").read_text())["data_kind"] == "twin"
+
+
+def test_ranks(smoke):
+    _, results = smoke("06-ranks", {"RANKS": [2]})
+    ways = pd.read_csv(results / "figures/ranks-gathers.csv").set_index("way")
+    assert set(ways.index[ways["exact"]]) == set("DEHI") and ways.loc["A", "encoder_size"] == 0.5
+
+
+def test_model(smoke, tmp_path: Path):
+    spread = {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 12, "subjects": 2}
+    card = {"sha256": "0" * 64, "head": "", "twin_version": 2, "recipe": {"sequences": 4}}
+    card |= {"held_out": {"dynamic": dict.fromkeys(MEASURES, 0.5)}, "twins": {"BP4D": dict.fromkeys(PROTOCOLS, spread)}}
+    (tmp_path / "without-sequences.json").write_text(json.dumps(card))
+    _, results = smoke("02-model", {"CARDS": str(tmp_path)})
+    table = pd.read_csv(results / "tables/foundation.csv")
+    assert set(table["pretrained_on"]) == {"still faces alone"} and set(table["value"]) == {50}
+    assert (results / "figures/foundation.png").is_file()
+
+
+def test_dials(smoke):
+    _, results = smoke("08-dials")
+    table = pd.read_csv(results / "figures/dials.csv")
+    assert set(table["benchmark"]) == {"BU-3DFE-II", "BU-4DFE"} and set(table["profile"]) == {"smoke"}
+    assert set(table["value"]) == {0.5, 1, 2} and set(table["data_kind"]) == {"twin"}
 
 
 @pytest.mark.parametrize(("item", "printed"), [("table1", 17), ("table2", 15), ("table3", 12)])
