@@ -23,8 +23,8 @@ PY := .venv/bin/python
 READY := .venv/.ready
 NOTEBOOK := $(PY) -m mvlm.study.notebooks
 TABLES := 10-table1 11-table2 12-table3
-FIGURES := 01-faces-and-views 07-dynamic-images
-LESSONS := 00-audit 01-faces-and-views 07-dynamic-images 90-deviations
+FIGURES := 01-faces-and-views 07-dynamic-images 08-dials
+LESSONS := 00-audit 01-faces-and-views 02-model 03-loss-by-hand 04-gradients 06-ranks 07-dynamic-images 90-deviations
 
 .DEFAULT_GOAL := help
 .PHONY: help tables figures transfer foundation lessons all verify test bench fuzz lab clean
@@ -50,15 +50,16 @@ help: ## this list
 tables: $(READY) ## Tables I to III -> results/tables, and prints them
 	@$(NOTEBOOK) $(TABLES)
 
-figures: $(READY) ## views of the faces -> results/figures
+figures: $(READY) ## faces, dynamic images, the twins' dials -> results/figures
 	@$(NOTEBOOK) $(FIGURES)
 
 transfer: $(READY) ## the twin-trained model on other people's faces (needs DATA=)
 	@$(if $(DATA),,echo 'make transfer: DATA= is missing, the root of the corpora to transfer to' >&2; exit 2;)\
 	$(NOTEBOOK) 14-transfer
 
-foundation: $(READY) ## pretrain mvlm-tiny anew on captioned random faces
+foundation: $(READY) ## pretrain mvlm-tiny anew on captioned random faces, and measure it on the twins
 	@$(PY) -m mvlm.foundation
+	@$(PY) -m mvlm.study.knowledge
 
 lessons: $(READY) ## the teaching notebooks as pages -> runs/html
 	@$(NOTEBOOK) $(LESSONS)

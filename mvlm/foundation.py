@@ -7,9 +7,9 @@ moving faces (`Recipe.sequences`) are settings, and stand in the card beside the
 
 The same recipe on the same machine gives the same weights, byte for byte: the thread count is part of the recipe.
 
-What the moving faces are worth is shown by a second foundation without them (``make ablation``):
+What the moving faces are worth is shown by a second foundation without them,
 ``python -m mvlm.foundation --sequences 0 --weights runs/foundation/without-sequences.safetensors``. Its weights are not
-shipped; its card is kept beside the shipped one by `mvlm.study.knowledge`, which adds to both what they know of twins.
+shipped; `mvlm.study.knowledge` keeps the cards of both, with what they know of the twins.
 """
 
 import argparse

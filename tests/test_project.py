@@ -21,7 +21,7 @@ ROOMS = """
 """.split()
 STUDY = """
     benchmarks methods embeddings adaptation runs transfer pages notebooks verify sheets report accuracy comparisons
-    drawings gathers transcripts checks clock audit deviations
+    drawings knowledge dials gathers transcripts checks clock audit deviations
 """.split()
 
 

@@ -49,6 +49,68 @@ def draw_ladder(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
     return Drawing(figure, drawn, {name: columns[name] for name in drawn})
 
 
+def draw_foundation(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
+    """What foundations know of the twins, zero-shot and by a probe, with 95 % intervals; the dashes are chance.
+
+    Args:
+        frame: what `mvlm.study.knowledge.foundation_table` returns.
+        columns: its columns and their units.
+    """
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    sns.set_theme(style="whitegrid", context="paper")
+    rows = frame[frame["data_kind"] == "twin"].reset_index(drop=True)
+    benchmarks, foundations = list(rows["asked_about"].unique()), rows["pretrained_on"].unique()
+    figure = Figure(figsize=(7.2, 0.42 * len(benchmarks) + 1.2), layout="constrained")
+    panels = figure.subplots(1, rows["measure"].nunique(), sharey=True, squeeze=False)[0]
+    for panel, (measure, part) in zip(panels, rows.groupby("measure", sort=False), strict=True):
+        for place, (title, group) in enumerate(part.groupby("pretrained_on", sort=False)):
+            shift = (place - (len(foundations) - 1) / 2) * 0.25
+            places = [benchmarks.index(name) + shift for name in group["asked_about"]]
+            spread = [group["value"] - group["low"], group["high"] - group["value"]]
+            panel.errorbar(group["value"], places, xerr=spread, fmt="o", ms=4, capsize=2, label=title)
+        guess = part.drop_duplicates("asked_about").set_index("asked_about")["chance"][benchmarks]
+        panel.vlines(guess, [place - 0.3 for place in range(len(benchmarks))],
+                     [place + 0.3 for place in range(len(benchmarks))], colors="0.4", ls="--", lw=1)  # fmt: skip
+        panel.set_yticks(range(len(benchmarks)), [f"{name} (twin)" for name in benchmarks])
+        panel.set(title=measure, xlabel="accuracy, %", xlim=(0, 100), ylim=(len(benchmarks) - 0.5, -0.5))
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, title="pretrained on")
+    return Drawing(figure, rows, {name: columns[name] for name in rows})
+
+
+def draw_dials(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
+    """Accuracy over the value of each dial, with 95 % intervals: a row for each benchmark, a panel for each dial.
+
+    Args:
+        frame: what `mvlm.study.dials.turned` returns.
+        columns: its columns and their units.
+    """
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    sns.set_theme(style="whitegrid", context="paper")
+    benchmarks = frame["benchmark"].unique()
+    wide = frame.groupby("benchmark")["dial"].nunique().max()
+    figure = Figure(figsize=(1.35 * wide + 1.0, 1.8 * len(benchmarks) + 0.4), layout="constrained")
+    grid = figure.subplots(len(benchmarks), wide, sharey=True, squeeze=False)
+    for line, benchmark in zip(grid, benchmarks, strict=True):
+        groups = list(frame[frame["benchmark"] == benchmark].groupby("dial", sort=False))
+        for panel, (dial, part) in zip(line, groups, strict=False):
+            spread = [part["accuracy"] - part["low"], part["high"] - part["accuracy"]]
+            panel.errorbar(part["value"], part["accuracy"], yerr=spread, fmt="o-", ms=4, lw=1, capsize=2)
+            panel.axhline(part["chance"].iloc[0], ls="--", color="0.4", lw=1)
+            panel.set_xscale("log", base=2)
+            panel.set_xticks(part["value"], [f"{value:g}" for value in part["value"]])
+            panel.minorticks_off()
+            panel.set(title=dial, ylim=(0, 100))
+        line[0].set_ylabel(f"{benchmark}\n({part['data_kind'].iloc[0]}), accuracy, %")
+        for panel in line[len(groups) :]:
+            panel.remove()
+    figure.supxlabel("value of the dial; 1 is the twin itself", fontsize=8)
+    return Drawing(figure, frame, columns)
+
+
 def draw_confusions(records: pd.DataFrame) -> Drawing:
     """Of the samples of each true emotion (rows) the percentage predicted as each (columns), zero-shot.
 
