@@ -218,7 +218,7 @@ def _probed(model: MultiviewVLM, layer: Layer) -> tuple[int, float]:
     """
     size, outputs = model.image_size, []
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randn(PROBES, 3, size, size, generator=generator).to(model.mean.device).requires_grad_()
+    pixels = torch.randn(PROBES, 3, size, size, generator=generator).to(model.mean).requires_grad_()
     hook = layer.module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
     try:
         with torch.enable_grad():

@@ -17,7 +17,7 @@ from mvlm.settings import ROOT, VARIABLES
 # Data flows down this list: a room imports only from rooms above it.
 ROOMS = """
     settings sources workers faces samples prompts captions strangers model distributed rows chunks losses foundation
-    gradients pseudo_labels train evaluate statistics explain study
+    gradients pseudo_labels train evaluate statistics explain classify study __main__
 """.split()
 STUDY = """
     benchmarks methods embeddings adaptation runs transfer pages notebooks verify sheets report accuracy comparisons
