@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from mvlm.settings import ROOT
@@ -58,7 +58,7 @@ def digest(code: Iterable[str], root: Path = ROOT) -> str:
 
 def _hash(modules: Mapping[str, Path], root: Path) -> str:
     files = {path for name, path in modules.items() for path in data_files(path)}
-    lines = [f"{name} {meaning(ast.parse(path.read_bytes()))}" for name, path in sorted(modules.items())]
+    lines = [f"{name} {_meaning(path.read_bytes())}" for name, path in sorted(modules.items())]
     lines += [f"{path.relative_to(root).as_posix()} {file_hash(path)}" for path in sorted(files)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -104,6 +104,11 @@ def meaning(tree: ast.Module) -> str:
     return ast.dump(tree).replace(", type_params=[]", "")  # 3.12 added the field
 
 
+@cache  # every record and every cached view asks for it
+def _meaning(code: bytes) -> str:
+    return meaning(ast.parse(code))
+
+
 def dependencies(code: Iterable[str], root: Path = ROOT) -> dict[str, Path]:
     """Return the modules of `mvlm` that source texts import, transitively: {"mvlm.losses": path, ...}.
 
@@ -131,7 +136,7 @@ def _imports(tree: ast.Module, root: Path, name: str = "*", package: str = "") -
 
     A package may say by a table, {"project": "views"}, which of its modules serves which name.
     """
-    nodes = set(ast.walk(tree))
+    nodes = _telling(tree)
     serving = {node for node in nodes if isinstance(node, ast.ImportFrom) and name in _bound(node)}
     if name == "" or serving:
         nodes = set(_outside_functions(tree)) | serving
@@ -149,6 +154,12 @@ def _imports(tree: ast.Module, root: Path, name: str = "*", package: str = "") -
             table = [(_text(key), _text(value)) for key, value in zip(node.keys, node.values, strict=True)]
             asked = [(f"{package}.{home}", "*") for key, home in table if home and name in ("*", key)]
         yield from (wanted for wanted in asked if _path(wanted[0], root))
+
+
+@lru_cache(maxsize=1024)
+def _telling(tree: ast.AST) -> frozenset[ast.AST]:
+    """The nodes of a tree that can name a module."""
+    return frozenset(n for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom, ast.Constant, ast.Dict)))
 
 
 def _bound(node: ast.ImportFrom) -> set[str]:
