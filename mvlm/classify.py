@@ -103,12 +103,17 @@ def look(path: Path, frames: Sequence[Path], chosen: Settings, size: int) -> Loo
         if pose is None:
             _check_size(frames[place], mesh)
             pose = find_pose(mesh)
-            lost = not mesh.landmarks and np.array_equal(pose.turn, np.eye(3))
+            lost = is_lost(mesh, pose)
         for side, pictures in views.items():
             pictures.append(_shown(frames[place], mesh, pose, chosen, side))
     images, shown = (dynamics.dynamic_image(np.stack(pictures)) for pictures in views.values())
     kind = "a scan" if len(frames) == 1 else f"{len(places)} of {len(frames)} frames, as one dynamic image"
     return Looked(path.name, kind, images, shown, lost)
+
+
+def is_lost(mesh: Mesh, pose: Pose) -> bool:
+    """Whether nothing told where the face is, so that `find_pose` took it as it lies."""
+    return not mesh.landmarks and np.array_equal(pose.turn, np.eye(3))
 
 
 def report(verdict: Verdict) -> str:
@@ -167,7 +172,7 @@ def draw(verdict: Verdict, chosen: Settings) -> Figure:
     bars.set_position([box.x0 + 0.105, box.y0, box.width - 0.105, box.height])
     figure.text(0.02, 0.95, verdict.looked.name, fontsize=13, weight="bold", va="center")
     figure.text(0.02, 0.905, verdict.looked.kind, fontsize=9, color="0.35", va="center")
-    below = f"below: what in the views speaks for {best} (Grad-CAM)"
+    below = f"below: what in the views speaks for {best} (gradient times activation, as in HiResCAM)"
     figure.text(0.02, 0.142, below, fontsize=9, color="0.35", va="center")
     words = about(chosen.model) + (f" {LOST}" if verdict.looked.lost else "")
     width = round(17.5 * figure.get_figwidth())

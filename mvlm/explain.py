@@ -1,4 +1,4 @@
-"""Where a model looks: Grad-CAM (Selvaraju et al. 2017) on the views of a face, and whether it can be believed.
+"""Where a model looks: class activation maps of the views of a face, and whether they can be believed.
 
 What is explained is a logit, the cosine between the normalised mean of a sample's views and an emotion's prototype over
 the temperature; never a probability, whose gradient vanishes where the model is sure. The maps of all views of a sample
@@ -7,6 +7,12 @@ belong to the one logit that classifies it, so that they can be compared with ea
 Maps are taken from where they still have places: of a convolutional tower the last feature map that is fine enough, of
 a transformer the tokens that enter its last attention (behind it, all but the class token have no gradient). The last
 map of mvlm-tiny has 4x4 cells, each a quarter of the face, so the one before it is taken, 8x8.
+
+Two forms. "channels" is Grad-CAM (Selvaraju et al. 2017), which the paper names: a channel weighs as much as its mean
+gradient says. "places" multiplies gradient and map place by place (HiResCAM, Draelos & Carin 2020). Behind average
+pooling both are the same. mvlm-tiny has none: it flattens its map, so that what a channel means depends on the place,
+and the mean forgets it. There Grad-CAM is hot on the outline of any face, and greying out its hottest places does
+little more to the logit than greying out others (`removal`). So "places" is the default.
 
 Shapes: N samples, V views, H side of a view in pixels, C emotions, D embedding, S side of the tower's input, K channels
 of a map, g its side.
@@ -25,11 +31,14 @@ from torch.nn import functional
 
 from mvlm.faces.regions import PLACES, sampled
 from mvlm.model import CHUNK, MultiviewVLM, Tower
+from mvlm.settings import YAWS
 from mvlm.statistics import rank_correlation
 
 if TYPE_CHECKING:
     from mvlm.train import Adapter
 
+FORMS = ("places", "channels")
+REMOVED = 0.2  # share of the face's pixels that `removal` greys out
 CELLS = 7  # across a map, as many as those of CLIP's ViT-B-32 and ResNets; fewer do not tell brows from eyes
 FEWEST = 30  # points of the surface that two views must share to be compared
 PROBES = 4  # noise images that show which pixels a cell of a map depends on
@@ -70,8 +79,9 @@ def grad_cam(
     target: np.ndarray | None = None,
     *,
     adapter: Adapter | None = None,
+    form: str = "places",
 ) -> Heat:
-    """Grad-CAM of samples' views: each channel of a map weighs as much as its mean gradient says, below zero is cut.
+    """Class activation of samples' views; what speaks against the emotion is cut.
 
     What a sample gets does not depend on the others.
 
@@ -81,10 +91,13 @@ def grad_cam(
         emotions: the C classes; their prompts are those of `mvlm.prompts`.
         target: (N,) int, the emotion to explain of each sample; None: the one with the largest logit.
         adapter: trained on top of the model, with a temperature of its own.
+        form: one of `FORMS`.
 
     Raises:
-        ValueError: arguments that do not fit each other, or a tower whose maps are not known.
+        ValueError: arguments that do not fit each other, no such form, or a tower whose maps are not known.
     """
+    if form not in FORMS:
+        raise ValueError(f"form {form!r}: expected one of {', '.join(FORMS)}")
     wanted = None if target is None else np.asarray(target)
     if wanted is not None and (wanted.shape != (len(images),) or wanted.dtype.kind not in "iu"):
         raise ValueError(f"target: expected ({len(images)},) int, got {wanted.shape} of {wanted.dtype}")
@@ -100,7 +113,7 @@ def grad_cam(
     parts = []
     for start in range(0, len(images), step):
         part = None if wanted is None else torch.as_tensor(wanted[start : start + step]).long()
-        parts.append(_explained(model, layer, shift, images[start : start + step], prototypes, part, adapter))
+        parts.append(_explained(model, layer, shift, images[start : start + step], prototypes, part, adapter, form))
     return Heat(*(np.concatenate(of) for of in zip(*parts, strict=True)))
 
 
@@ -169,6 +182,7 @@ def _explained(
     prototypes: Tensor,
     target: Tensor | None,
     adapter: Adapter | None,
+    form: str,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     outputs: list[Tensor] = []
 
@@ -184,7 +198,8 @@ def _explained(
             gradients = torch.autograd.grad(logits.gather(1, chosen[:, None]).sum(), outputs)
     finally:
         hook.remove()
-    raw = torch.cat([cam(layer.maps(o.detach()), layer.maps(g)) for o, g in zip(outputs, gradients, strict=True)])
+    pairs = zip(outputs, gradients, strict=True)
+    raw = torch.cat([activation(layer.maps(output.detach()), layer.maps(slope), form) for output, slope in pairs])
     spread = _spread(raw, images.shape[2], shift * images.shape[2] / model.image_size)
     spread = spread.unflatten(0, tuple(images.shape[:2]))
     peak = spread.amax((2, 3), keepdim=True)
@@ -203,9 +218,9 @@ def class_logits(rows: Tensor, prototypes: Tensor, tempered: MultiviewVLM | Adap
     return functional.normalize(rows.mean(1), dim=1) @ prototypes.T / tempered.temperature
 
 
-def cam(maps: Tensor, gradients: Tensor) -> Tensor:
+def activation(maps: Tensor, gradients: Tensor, form: str) -> Tensor:
     """Class activation (n, g, g) of maps (n, K, g, g) and the gradients of a logit by them, negative places cut."""
-    weights = gradients.mean((2, 3), keepdim=True)
+    weights = gradients.mean((2, 3), keepdim=True) if form == "channels" else gradients
     return (weights * maps).sum(1).clamp(min=0)
 
 
@@ -245,6 +260,40 @@ def _spread(raw: Tensor, side: int, shift: float) -> Tensor:
     return weights @ raw @ weights.T
 
 
+@torch.no_grad()
+def removal(
+    model: MultiviewVLM,
+    images: np.ndarray,
+    heat: np.ndarray,
+    emotions: Sequence[str],
+    target: np.ndarray,
+    *,
+    adapter: Adapter | None = None,
+) -> np.ndarray:
+    """How much a logit falls when the hottest fifth of the face is greyed out: (N,), the larger the truer the heat.
+
+    In each view `REMOVED` of the pixels that are not background get the mean colour of them all.
+
+    Args:
+        images: (N, V, H, H, 3) uint8, background 0.
+        heat: (N, V, H, H), any numbers; their order counts.
+        model, emotions, target, adapter: as of `grad_cam`.
+    """
+    without = np.array(images)
+    for n, v in np.ndindex(images.shape[:2]):
+        face = np.flatnonzero(images[n, v].any(-1))
+        hottest = face[np.argsort(-heat[n, v].ravel()[face], kind="stable")[: round(REMOVED * len(face))]]
+        pixels = without[n, v].reshape(-1, 3)  # looks into it
+        if len(face):
+            pixels[hottest] = np.rint(pixels[face].mean(0))
+    prototypes, rows = model.prototypes(emotions), np.arange(len(images))
+    whole, greyed = (
+        class_logits(model.encode_views(of), prototypes, adapter or model, adapter).cpu().numpy()[rows, target]
+        for of in (images, without)
+    )
+    return whole - greyed
+
+
 def region_shares(heat: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Which share of each view's heat lies where: (V, 7), in the order of `mvlm.faces.regions.PLACES`.
 
@@ -258,7 +307,9 @@ def region_shares(heat: np.ndarray, places: np.ndarray) -> np.ndarray:
     return sums / np.maximum(sums.sum(1, keepdims=True), np.finfo(float).tiny)
 
 
-def view_agreement(heat: np.ndarray, other: np.ndarray, points: np.ndarray, shown: np.ndarray) -> np.ndarray:
+def view_agreement(
+    heat: np.ndarray, other: np.ndarray, points: np.ndarray, shown: np.ndarray, yaws: Sequence[float] = YAWS
+) -> np.ndarray:
     """Whether views point at the same places of the face: (V, V) rank correlations of heat on its surface.
 
     Entry i, j compares view i of `heat` with view j of `other` over the points that both views show; 0 where they share
@@ -268,9 +319,10 @@ def view_agreement(heat: np.ndarray, other: np.ndarray, points: np.ndarray, show
     Args:
         heat, other: (V, H, H) of two upright faces, or of one.
         points: (N, 3) of the surface, mm, as `mvlm.faces.pose.Pose.of` has them.
-        shown: (V, H, H, 3), of `mvlm.faces.regions.surface`; of the angles `mvlm.settings.YAWS`.
+        shown: (V, H, H, 3), of `mvlm.faces.regions.surface`.
+        yaws: angles of the V views.
     """
-    first, second = (sampled(of, points, shown) for of in (heat, other))
+    first, second = (sampled(of, points, shown, yaws) for of in (heat, other))
     found = np.zeros((len(heat), len(heat)))
     for i, j in np.ndindex(found.shape):
         both = np.isfinite(first[i]) & np.isfinite(second[j])

@@ -43,6 +43,7 @@ def test_no_notebook_is_left_out():
         "11-table2",
         "12-table3",
         "14-transfer",
+        "22-fig7",
         "90-deviations",
     }
 
@@ -141,3 +142,16 @@ def test_deviations(smoke):
     silences = pd.read_csv(results / "tables/deviations.csv", keep_default_na=False)
     assert outcome.ran and "BP4D: classes" in set(silences["topic"]) and (silences["choice"] != "").all()
     assert "multiview = '4B'" in (results / "tables/deviations.md").read_text()
+
+
+def test_where_the_model_looks(smoke):
+    outcome, results = smoke("22-fig7")
+    assert outcome.ran and len(outcome.outputs) == 12
+    sheet = pd.read_csv(results / "figures/fig7.csv")
+    assert len(sheet) == 18 and sheet["emotion"].nunique() == 6 and sheet["name"].str.startswith("F001").all()
+    checks = pd.read_csv(results / "figures/fig7-checks.csv")
+    assert checks["measure"].value_counts().to_dict() == {
+        "randomisation": 6, "removal": 4, "consistency": 3, "accuracy": 2
+    }  # fmt: skip
+    about = json.loads((results / "figures/fig7-regions.json").read_text())
+    assert about["trained_on"] == "BP4D" and about["shown"] == "BU-4DFE" and about["data_kind"] == "twin"

@@ -20,8 +20,8 @@ ROOMS = """
     gradients pseudo_labels train evaluate statistics explain classify study __main__
 """.split()
 STUDY = """
-    benchmarks methods embeddings adaptation runs transfer pages notebooks verify sheets report accuracy comparisons
-    drawings knowledge dials gathers transcripts checks clock audit deviations
+    benchmarks methods embeddings adaptation heat runs transfer pages notebooks verify sheets report accuracy
+    comparisons drawings attention knowledge dials gathers transcripts checks clock audit deviations
 """.split()
 
 

@@ -1,0 +1,169 @@
+"""Fig. 7: what is measured on the heat of sequences, and how it is put together."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mvlm import explain
+from mvlm.faces.pose import find_pose
+from mvlm.faces.regions import PLACES, region_map
+from mvlm.faces.twins import Twin
+from mvlm.faces.views import YAWS, project
+from mvlm.model import TINY, load_model
+from mvlm.study import attention, heat
+from mvlm.study.attention import AREAS, SHARES, Attention
+from mvlm.train import Adapter
+
+EMOTIONS = ("anger", "happiness")
+
+
+@pytest.fixture(scope="module")
+def task() -> heat.Task:
+    """Two subjects of the BU-4DFE twin, two emotions each, one frame of each."""
+    twin = Twin("BU-4DFE")
+    chosen = [s for s in twin.sequences if s.emotion in EMOTIONS][:4]
+    torch.manual_seed(2)
+    adapter = Adapter(128, 0.1)
+    torch.nn.init.normal_(adapter.out.weight, std=0.02)
+    return heat.Task(
+        adapter=adapter.eval().requires_grad_(False),
+        model=(TINY, None),
+        images=np.stack([project(twin.read_frame(s, len(s.frames) // 2)) for s in chosen]),
+        recordings=tuple(chosen),
+        classes=np.array([EMOTIONS.index(s.emotion) for s in chosen]),
+        corpus=twin,
+        emotions=EMOTIONS,
+        yaws=YAWS,
+        randomised=frozenset([chosen[0].subject]),
+        seed=0,
+    )
+
+
+def test_rows_say_what_is_measured_of_each_view(task: heat.Task):
+    done = heat.explained(task)
+    model = load_model()
+    found = explain.grad_cam(model, task.images, EMOTIONS, task.classes, adapter=task.adapter)
+    views = pd.DataFrame(done.views)
+    assert views["view"].tolist() == ["front", "left", "right"] * 4
+    assert np.allclose(views["mass"], found.mass.ravel())
+    assert np.allclose(views["logit"][::3], found.logits[range(4), task.classes])
+    guesses = model.classify(task.images, EMOTIONS).argmax(1)
+    assert views["frozen"][::3].tolist() == [EMOTIONS[c] for c in guesses]
+    mesh = task.corpus.read_frame(task.recordings[1], 0)
+    places = region_map(mesh, pose=find_pose(mesh))
+    row = views[(views["name"] == task.recordings[1].name) & (views["view"] == "left")].iloc[0]
+    mouth = places[1] == PLACES.index("mouth")
+    assert np.isclose(row["share: mouth"], found.heat[1, 1][mouth].sum() / found.heat[1, 1].sum())
+    assert np.isclose(row["area: mouth"], mouth.mean())
+    assert np.allclose(views[SHARES].sum(axis=1), 1) and np.allclose(views[AREAS].sum(axis=1), 1)
+    pairs = pd.DataFrame(done.pairs)
+    assert pairs["of"].tolist() == ["front, left", "front, right", "left, right"] * 4
+    assert pairs[["own", "reference"]].abs().max().max() <= 1 and (pairs["own"] != pairs["reference"]).any()
+    stages = pd.DataFrame(done.stages)
+    assert stages["of"].unique().tolist() == ["adapter", *(f"{i}/5 of the tower" for i in range(1, 6))]
+    assert set(stages["subject"]) == set(task.randomised) and len(stages) == 6 * 2 * 3
+    assert np.allclose(done.heat[1], found.heat[task.classes == 1].sum(0)) and done.count.tolist() == [2, 2]
+    cam = explain.grad_cam(model, task.images, EMOTIONS, task.classes, adapter=task.adapter, form="channels").heat
+    assert np.allclose(done.cam[0], cam[task.classes == 0].sum(0)) and not np.allclose(done.cam, done.heat)
+    removals = pd.DataFrame(done.removals).pivot(index="name", columns="of", values="own")
+    falls = explain.removal(model, task.images, found.heat, EMOTIONS, task.classes, adapter=task.adapter)
+    assert np.allclose(removals.loc[[r.name for r in task.recordings], heat.HOTTEST], falls)
+    assert removals.shape == (4, 4) and not removals[heat.HOTTEST].equals(removals["coldest"])
+    first = task.classes.tolist().index(1)
+    assert np.allclose(done.first_heat[1], found.heat[first])
+    assert np.array_equal(done.first_images[1], task.images[first])
+
+
+def test_subjects_can_be_explained_apart(task: heat.Task):
+    together = heat.explained(task)
+    one, two = (task._replace(images=task.images[part], recordings=task.recordings[part], classes=task.classes[part])
+                for part in (np.s_[:2], np.s_[2:]))  # fmt: skip
+    apart = [heat.explained(one), heat.explained(two)]
+    for name in attention.TABLES:
+        rows, whole = [row for part in apart for row in getattr(part, name)], getattr(together, name)
+        by = {"views": ("name", "view")}.get(name, ("name", "of"))
+        rows, whole = (sorted(of, key=lambda row: [row[key] for key in by]) for of in (rows, whole))
+        for mine, theirs in zip(rows, whole, strict=True):
+            numbers = {key for key, value in mine.items() if isinstance(value, float)}
+            assert [mine[key] for key in numbers] == pytest.approx([theirs[key] for key in numbers], abs=1e-4)
+            assert all(mine[key] == theirs[key] for key in mine.keys() - numbers)
+    assert np.allclose(together.heat, apart[0].heat + apart[1].heat, atol=1e-4)
+
+
+def test_another_sequence_is_of_the_same_subject():
+    subjects = np.array(["a", "b", "a", "a", "b"])
+    assert [heat._another(n, subjects) for n in range(5)] == [2, 4, 3, 0, 1]
+
+
+@pytest.fixture
+def found() -> Attention:
+    """Four subjects, two emotions, two views; the heat of anger is on the brows, that of happiness on the mouth."""
+    views, pairs, stages, removals = [], [], [], []
+    hot = {"anger": "brows", "happiness": "mouth"}
+    for number in range(4):
+        for emotion in EMOTIONS:
+            about = {"name": f"s{number} {emotion}", "subject": f"s{number}", "emotion": emotion}
+            predicted = "anger" if number == 3 else emotion
+            for view, mass in (("front", 3.0), ("left", 1.0)):
+                share = {place: 0.0 for place in PLACES}
+                share[hot[emotion] if view == "front" else "cheeks"] = 1.0
+                shares = {f"share: {place}": value for place, value in share.items()}
+                areas = {f"area: {place}": 1 / len(PLACES) for place in PLACES}
+                guess = {"predicted": predicted, "frozen": "anger", "view": view, "logit": 1.0}
+                views.append(about | guess | {"mass": mass} | shares | areas)
+                stages.append(about | {"of": "adapter", "own": 0.1 * number})
+            pairs.append(about | {"of": "front, left", "own": 0.5, "reference": 0.25})
+            removals += [about | {"of": of, "own": by} for of, by in (("hottest", 2.0), ("coldest", -0.5))]
+    images, warmth = np.full((2, 2, 8, 8, 3), 100, np.uint8), np.zeros((2, 2, 8, 8))
+    warmth[..., 4:] = 1
+    tables = (pd.DataFrame(rows) for rows in (views, pairs, stages, removals))
+    return Attention(*tables, images, warmth, images, warmth / 2, warmth / 3, EMOTIONS, "twin")
+
+
+def test_measures_weigh_views_by_their_heat(found: Attention):
+    table = attention.measures(found)
+    assert list(table.columns) == list(attention.COLUMNS)
+    regions = table[table["measure"] == "region"].set_index(["of", "place"])
+    assert regions.loc[("anger", "brows"), "mean"] == pytest.approx(0.75)  # 3 of 4 parts of the heat are in front
+    assert regions.loc[("happiness", "cheeks"), "mean"] == pytest.approx(0.25)
+    assert regions.loc[("anger", "mouth"), "mean"] == 0
+    assert regions.loc[("anger", "mouth"), "reference"] == pytest.approx(1 / 7)
+    assert (regions["n"] == 4).all() and (regions["subjects"] == 4).all()
+    accuracy = table[table["measure"] == "accuracy"].set_index("of")
+    assert accuracy["mean"].to_dict() == {"trained on BP4D": 7 / 8, "frozen": 0.5}
+    assert (accuracy["reference"] == 0.5).all() and accuracy.loc["trained on BP4D", "low"] < 7 / 8
+    random = table[table["measure"] == "randomisation"].iloc[0]
+    assert random["mean"] == pytest.approx(0.15) and random["low"] < 0.15 < random["high"] and random["n"] == 16
+    fallen = table[table["measure"] == "removal"].set_index("of")["mean"]
+    assert fallen.to_dict() == {"hottest": 2.0, "coldest": -0.5}
+    agreed = table[table["measure"] == "consistency"].iloc[0]
+    assert (agreed["mean"], agreed["reference"], agreed["low"], agreed["high"]) == (0.5, 0.25, 0.5, 0.5)
+
+
+def test_sequences_without_heat_have_no_shares(found: Attention):
+    cold = found.views["name"] == "s0 anger"
+    found.views.loc[cold, [*SHARES, "mass"]] = 0.0
+    table = attention.measures(found)
+    anger = table[(table["measure"] == "region") & (table["of"] == "anger")]
+    assert (anger["n"] == 3).all() and anger["mean"].sum() == pytest.approx(1)
+
+
+def test_drawings_hold_what_they_draw(found: Attention):
+    table = attention.measures(found)
+    sheet = attention.draw_sheet(found)
+    assert sheet.frame["name"].unique().tolist() == ["s0 anger", "s0 happiness"] and len(sheet.frame) == 4
+    for drawing in (sheet, attention.draw_regions(table), attention.draw_checks(table)):
+        assert list(drawing.frame.columns) == list(drawing.columns)
+        drawing.figure.canvas.draw()
+    assert "background" not in set(attention.draw_regions(table).frame["place"])
+    labels = [tick.get_text() for tick in sheet.figure.axes[0].get_xticklabels()]
+    assert labels == ["front", "left"] * 4
+
+
+def test_a_picture_without_heat_stays_as_it_is():
+    image = np.full((2, 4, 4, 3), 90, np.uint8)
+    warmth = np.zeros((2, 4, 4))
+    warmth[1, 2, 3] = 1
+    shown = attention.overlaid(image, warmth)
+    assert (shown[0] == 90).all() and (shown[1].reshape(-1, 3) != 90).all(1).sum() == 1

@@ -1,0 +1,145 @@
+"""`python -m mvlm classify`: one's own scans, and what is wrong with them, in one line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mvlm import classify
+from mvlm.__main__ import main
+from mvlm.faces.dynamics import project_sequence
+from mvlm.faces.formats import read_mesh, write_mesh
+from mvlm.faces.items import EMOTIONS
+from mvlm.faces.mesh import Mesh
+from mvlm.faces.twins import Twin
+from mvlm.faces.views import project
+from mvlm.model import load_model
+from mvlm.settings import ROOT, VARIABLES, Settings
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch):
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A smile as .wrl with landmarks and as .ply without, and five frames of a surprise."""
+    folder = tmp_path_factory.mktemp("scans")
+    twin, moving = Twin("BU-3DFE"), Twin("BU-4DFE")
+    mesh = twin.read(next(scan for scan in twin.scans if scan.emotion == "happiness" and scan.level == 4))
+    write_mesh(mesh, folder / "smile.wrl")
+    write_mesh(Mesh(mesh.vertices, mesh.triangles), folder / "bare.ply")
+    write_mesh(Mesh(mesh.vertices / 1000, mesh.triangles), folder / "metres.ply")
+    sequence = next(s for s in moving.sequences if s.emotion == "surprise")
+    (folder / "surprise").mkdir()
+    for place in range(0, len(sequence.frames), len(sequence.frames) // 5 + 1):
+        # Written without leading zeros: the order is that of the numbers.
+        write_mesh(moving.read_frame(sequence, place), folder / "surprise" / f"{sequence.frames[place].number}.obj")
+    return folder
+
+
+def test_scans_and_frames_get_their_verdicts(scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    out = tmp_path / "new" / "folder"
+    given = [str(scans / name) for name in ("smile.wrl", "bare.ply", "surprise")]
+    assert main(["classify", *given, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert sorted(path.name for path in out.iterdir()) == ["bare.png", "smile.png", "surprise.png"]
+    for path in out.iterdir():
+        with Image.open(path) as picture:
+            assert picture.size[0] > 900 and picture.size[1] > 500
+    assert "smile.wrl (a scan)\n  happiness" in said and "surprise (5 of 5 frames, as one dynamic image)" in said
+    assert "has learnt from synthetic faces alone" in said and "do not measure what anybody feels" in said
+    shares = [float(line.split()[1]) for line in said.splitlines() if line[2:].split(" ")[0] in EMOTIONS]
+    assert np.allclose(np.array(shares).reshape(3, len(EMOTIONS)).sum(1), 100, atol=0.5)
+
+
+def test_probabilities_are_the_models_own(scans: Path):
+    smile, moving = classify.classify([scans / "smile.wrl", scans / "surprise"], Settings())
+    model = load_model()
+    views = project(read_mesh(scans / "smile.wrl"), size=model.image_size)
+    assert np.array_equal(smile.looked.images, views)
+    assert np.allclose(smile.probabilities, model.classify(views[None], EMOTIONS).numpy()[0], atol=1e-5)
+    assert smile.heat.shape == (3, 64, 64) and smile.heat.max() == 1
+    twin = Twin("BU-4DFE")
+    sequence = next(s for s in twin.sequences if s.emotion == "surprise")
+    step = len(sequence.frames) // 5 + 1
+    wanted = type(sequence)(
+        sequence.name, sequence.subject, sequence.emotion, sequence.code, sequence.frames[::step], sequence.fps
+    )
+    pictures, bad = project_sequence(twin, wanted, size=64)
+    assert not bad and np.abs(moving.looked.images.astype(int) - pictures).mean() < 0.5  # .obj rounds to 1e-6
+
+
+def test_frames_are_ordered_by_number_and_names_by_folder(tmp_path: Path):
+    for name in ("b/2.obj", "b/10.obj", "b/1.obj", "a/1.obj", "a/.hidden.ply"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.name for path in classify._frames(tmp_path / "b")] == ["1.obj", "2.obj", "10.obj"]
+    paths = [tmp_path / name for name in ("a/1.obj", "b/1.obj", "b/2.obj", "a")]
+    assert classify._names(paths) == ["a-1", "b-1", "2", "a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gone.wrl", "gone.wrl: expected a scan (.wrl, .obj, .bnt, .ply) or a folder of frames, found nothing"),
+        ("photo.jpg", "photo.jpg: expected a scan with the extension .wrl, .obj, .bnt, .ply, found '.jpg'"),
+        ("empty", "empty: expected a folder of frames (.wrl, .obj, .bnt, .ply), found none"),
+        ("mixed", "mixed: expected frames of one kind, found .obj and .ply"),
+        ("broken.obj", "broken.obj"),
+        ("metres.ply", "metres.ply: expected a face in millimetres, 80 to 600 of them across, found 0.1"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture, name: str, said: str
+):
+    for path in ("photo.jpg", "mixed/1.obj", "mixed/2.ply", "empty/notes.txt"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    (tmp_path / "broken.obj").write_text("v 1 2 three\n")
+    (tmp_path / "metres.ply").write_bytes((scans / "metres.ply").read_bytes())
+    out = tmp_path / "out"
+    assert main(["classify", str(scans / "smile.wrl"), str(tmp_path / name), "--out", str(out)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1 and said in captured.err
+    assert not out.exists()
+
+
+def test_the_folder_for_pictures_must_not_be_a_file(scans: Path, capsys: pytest.CaptureFixture):
+    assert main(["classify", str(scans / "smile.wrl"), "--out", str(scans / "bare.ply")]) == 2
+    assert "bare.ply: expected a folder for the pictures, found a file" in capsys.readouterr().err
+    assert main(["classify", *[str(scans / "smile.wrl")] * 2]) == 2
+    assert "expected scans that differ in name or folder, found two" in capsys.readouterr().err
+
+
+def test_settings_count(scans: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    monkeypatch.setenv("CHANNEL", "texture")
+    assert main(["classify", str(scans / "bare.ply")]) == 2
+    assert "bare.ply: channel 'texture': expected a mesh with a picture" in capsys.readouterr().err
+    monkeypatch.setenv("CHANNEL", "colour")
+    assert main(["classify", str(scans / "bare.ply")]) == 2
+    assert "CHANNEL=colour: expected one of" in capsys.readouterr().err
+
+
+def test_what_is_no_face_is_said_to_be_none():
+    side = np.arange(0, 200.0, 5)
+    x, y = (of.ravel() for of in np.meshgrid(side, side))
+    rows = np.arange(1600).reshape(40, 40)
+    corners = [rows[:-1, :-1], rows[:-1, 1:], rows[1:, 1:], rows[1:, :-1]]
+    triangles = np.concatenate([np.stack([corners[i] for i in of], -1).reshape(-1, 3) for of in ((0, 1, 2), (0, 2, 3))])
+    wall = Mesh(np.column_stack([x, y, 0 * x]), triangles)
+    assert classify.is_lost(wall, classify.find_pose(wall))
+    assert "in the eyes of this model" in classify.about("mvlm-tiny")
+    assert "made for photographs" in classify.about("ViT-B-32")
+
+
+def test_help_needs_no_model():
+    code = "import sys; from mvlm.__main__ import main; sys.argv=['mvlm']\ntry: main(['classify', '--help'])\nexcept " \
+           "SystemExit as end: assert end.code == 0\nassert not {'torch', 'open3d', 'matplotlib'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "SCAN" in done.stdout and "folder of frames" in done.stdout
