@@ -6,6 +6,10 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from importlib import import_module
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,22 +75,26 @@ class Verdict(NamedTuple):
     heat: np.ndarray
 
 
-def classify(paths: Sequence[Path], chosen: Settings) -> list[Verdict]:
+def classify(paths: Sequence[Path], chosen: Settings, pool: Executor | None = None) -> list[Verdict]:
     """The verdict on each scan (.wrl, .obj, .bnt, .ply) and on each folder of frames, which are one sequence.
 
     Args:
         paths: files and folders.
         chosen: model, channel and angles of the views.
+        pool: processes that read and show the scans, and get ready while the model loads; None does it here.
 
     Raises:
         ValueError, FileNotFoundError: what cannot be read or is no face in millimetres; each error names the file.
     """
     found = [(path, _frames(path)) for path in paths]  # what is missing is said before the model loads
+    if pool is not None:
+        pool.submit(_ready)
     from mvlm.explain import grad_cam
     from mvlm.model import load_model
 
     model = load_model(chosen.model, chosen.pretrained)
-    looked = [look(path, frames, chosen, model.image_size) for path, frames in found]
+    each = map if pool is None else pool.map
+    looked = list(each(look, *zip(*found, strict=True), repeat(chosen), repeat(model.image_size)))
     images = np.stack([of.images for of in looked])
     explained = grad_cam(model, images, EMOTIONS)
     odds = np.exp(explained.logits - explained.logits.max(1, keepdims=True))
@@ -194,7 +202,8 @@ def run(paths: Sequence[str], folder: str | None) -> int:
             raise ValueError(f"{target}: expected a folder for the pictures, found a file")
         given = [Path(path) for path in paths]
         names = _names(given)
-        verdicts = classify(given, chosen)
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            verdicts = classify(given, chosen, pool)
         pictures = [_png(draw(verdict, chosen)) for verdict in verdicts]
         target.mkdir(parents=True, exist_ok=True)
         for name, picture in zip(names, pictures, strict=True):
@@ -207,6 +216,11 @@ def run(paths: Sequence[str], folder: str | None) -> int:
         print(f"{report(verdict)}\n  picture: {target / f'{name}.png'}\n")
     print(about(chosen.model))
     return 0
+
+
+def _ready() -> None:
+    """Imports what takes a process seconds before it can show a mesh."""
+    import_module("open3d")
 
 
 def _frames(path: Path) -> list[Path]:

@@ -264,6 +264,7 @@ def _spread(raw: Tensor, side: int, shift: float) -> Tensor:
 def removal(
     model: MultiviewVLM,
     images: np.ndarray,
+    face: np.ndarray,
     heat: np.ndarray,
     emotions: Sequence[str],
     target: np.ndarray,
@@ -272,20 +273,21 @@ def removal(
 ) -> np.ndarray:
     """How much a logit falls when the hottest fifth of the face is greyed out: (N,), the larger the truer the heat.
 
-    In each view `REMOVED` of the pixels that are not background get the mean colour of them all.
+    In each view `REMOVED` of the face's pixels get the mean colour of them all.
 
     Args:
-        images: (N, V, H, H, 3) uint8, background 0.
+        images: (N, V, H, H, 3) uint8.
+        face: (N, V, H, H) bool, where no background is.
         heat: (N, V, H, H), any numbers; their order counts.
         model, emotions, target, adapter: as of `grad_cam`.
     """
     without = np.array(images)
     for n, v in np.ndindex(images.shape[:2]):
-        face = np.flatnonzero(images[n, v].any(-1))
-        hottest = face[np.argsort(-heat[n, v].ravel()[face], kind="stable")[: round(REMOVED * len(face))]]
+        shown = np.flatnonzero(face[n, v])
+        hottest = shown[np.argsort(-heat[n, v].ravel()[shown], kind="stable")[: round(REMOVED * len(shown))]]
         pixels = without[n, v].reshape(-1, 3)  # looks into it
-        if len(face):
-            pixels[hottest] = np.rint(pixels[face].mean(0))
+        if len(shown):
+            pixels[hottest] = np.rint(pixels[shown].mean(0))
     prototypes, rows = model.prototypes(emotions), np.arange(len(images))
     whole, greyed = (
         class_logits(model.encode_views(of), prototypes, adapter or model, adapter).cpu().numpy()[rows, target]

@@ -243,16 +243,25 @@ def test_both_forms_are_one_behind_average_pooling():
 def test_greying_out_what_is_hot_takes_the_logit_away(tiny: MultiviewVLM, faces):
     _, images = faces
     found = grad_cam(tiny, images, EMOTIONS)
-    hot, cold = (explain.removal(tiny, images, sign * found.heat, EMOTIONS, found.target) for sign in (1, -1))
+    face = images.any(-1)
+    hot, cold = (explain.removal(tiny, images, face, sign * found.heat, EMOTIONS, found.target) for sign in (1, -1))
     assert hot.mean() > cold.mean() + 0.3
-    face = images[0, 0].any(-1)
-    left = np.zeros(images.shape[:4])
-    left[..., :20] = 1
+    assert (explain.removal(tiny, images, np.zeros_like(face), found.heat, EMOTIONS, found.target) == 0).all()
+
+
+def test_a_fifth_of_the_face_gets_the_faces_mean(tiny: MultiviewVLM):
+    images, face = noise(1, views=1), np.zeros((1, 1, 64, 64), bool)
+    face[..., 10:30, 20:40] = True
+    order = np.broadcast_to(-np.arange(64.0), face.shape)  # hotter to the left
+    greyed = images.copy()
+    greyed[:, :, 10:30, 20:24] = np.rint(images[0, 0, 10:30, 20:40].reshape(-1, 3).mean(0))
+    with torch.no_grad():
+        rows = [tiny.encode_views(of) for of in (images, greyed)]
+        logits = [explain.class_logits(of, tiny.prototypes(EMOTIONS), tiny, None)[0, 2] for of in rows]
     before = images.copy()
-    assert explain.removal(tiny, images[:1], left[:1], EMOTIONS, np.array([0])).shape == (1,)
-    assert np.array_equal(images, before) and face.any()
-    blank = np.zeros((1, 3, 64, 64, 3), np.uint8)
-    assert explain.removal(tiny, blank, left[:1], EMOTIONS, np.array([0])) == 0
+    found = explain.removal(tiny, images, face, order, EMOTIONS, np.array([2]))
+    assert np.isclose(found[0], float(logits[0] - logits[1]), atol=1e-5) and abs(found[0]) > 1e-3
+    assert np.array_equal(images, before)
 
 
 @pytest.mark.parametrize(

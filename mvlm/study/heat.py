@@ -99,12 +99,13 @@ def explained(task: Task) -> Explained:
         plain = explain.class_logits(model.encode_views(images), prototypes, model, None).argmax(1).tolist()
     subjects = np.array([recording.subject for recording in task.recordings])
     names = [side(yaw) for yaw in task.yaws]
-    views, pairs = [], []
+    views, pairs, face = [], [], np.zeros(found.heat.shape, bool)  # dynamic images have a grey background
     for n, recording in enumerate(task.recordings):
         about = {"name": recording.name, "subject": recording.subject, "emotion": task.emotions[task.classes[n]]}
         guesses = {"predicted": task.emotions[found.logits[n].argmax()], "frozen": task.emotions[plain[n]]}
         logit = float(found.logits[n, task.classes[n]])
-        shares, areas, same, reference = _measured(found.heat[n], found.heat[_another(n, subjects)], recording, task)
+        places, shares, same, reference = _measured(found.heat[n], found.heat[_another(n, subjects)], recording, task)
+        face[n], areas = places > 0, explain.region_shares(np.ones_like(found.heat[n]), places)
         for v, name in enumerate(names):
             values = {"view": name, "logit": logit, "mass": float(found.mass[n, v])}
             lying = {f"share: {place}": float(shares[v, i]) for i, place in enumerate(PLACES)}
@@ -122,13 +123,13 @@ def explained(task: Task) -> Explained:
         "another emotion's hottest": found.heat[others],
         "coldest": -found.heat,
     }.items():
-        falls = explain.removal(model, images, warmth, task.emotions, task.classes, adapter=task.adapter)
+        falls = explain.removal(model, images, face, warmth, task.emotions, task.classes, adapter=task.adapter)
         for recording, fall in zip(task.recordings, falls.tolist(), strict=True):
             removals.append({"name": recording.name, "subject": recording.subject, "of": of, "own": fall})
     earliest = subjects == min(subjects.tolist())
     sums = [_summed(values, task.classes, len(task.emotions)) for values in (images, found.heat, cam)]
     first = [_summed(values[earliest], task.classes[earliest], len(task.emotions)) for values in (images, found.heat)]
-    stages = list(_randomised(model, found.heat, task))
+    stages = list(_randomised(model, found.heat, face, task))
     count = np.bincount(task.classes, minlength=len(task.emotions))
     return Explained(views, pairs, stages, removals, count, *sums, *first)
 
@@ -155,13 +156,13 @@ def _another(n: int, subjects: np.ndarray) -> int:
 
 
 def _measured(heat: np.ndarray, other: np.ndarray, recording: Recording, task: Task) -> tuple[np.ndarray, ...]:
-    """Shares of heat and of area, (V, 7); agreement of the views' heat, and with another sequence's, (V, V)."""
+    """Places (V, H, H), shares of heat (V, 7), agreement of the views' heat and with another sequence's, (V, V)."""
     mesh = _first_mesh(task.corpus, recording)
     pose, size, yaws = find_pose(mesh), heat.shape[-1], task.yaws
     places, shown = region_map(mesh, yaws, size, pose=pose), surface(mesh, yaws, size, pose=pose)
-    shares = [explain.region_shares(of, places) for of in (heat, np.ones_like(heat))]
     points = pose.of(mesh.vertices)
-    return *shares, *(explain.view_agreement(heat, of, points, shown, yaws) for of in (heat, other))
+    agreement = (explain.view_agreement(heat, of, points, shown, yaws) for of in (heat, other))
+    return places, explain.region_shares(heat, places), *agreement
 
 
 def _first_mesh(corpus: Corpus, recording: Recording) -> Mesh:
@@ -174,15 +175,14 @@ def _first_mesh(corpus: Corpus, recording: Recording) -> Mesh:
     raise ValueError(f"{recording.name}: expected a frame that can be read, found none")
 
 
-def _randomised(model: MultiviewVLM, heat: np.ndarray, task: Task) -> Iterator[dict[str, object]]:
+def _randomised(model: MultiviewVLM, heat: np.ndarray, face: np.ndarray, task: Task) -> Iterator[dict[str, object]]:
     rows = [n for n, recording in enumerate(task.recordings) if recording.subject in task.randomised]
     if not rows:
         return
     images, classes = np.array(task.images)[rows], task.classes[rows]
-    face = images.any(-1)
     for stage, other, adapter in explain.cascade(model, task.adapter, seed=task.seed):
         made = explain.grad_cam(other, images, task.emotions, classes, adapter=adapter).heat
         for n, row in enumerate(rows):
             about = {"name": task.recordings[row].name, "subject": task.recordings[row].subject, "of": stage}
-            for v, seen in enumerate(face[n]):
+            for v, seen in enumerate(face[row]):
                 yield about | {"own": rank_correlation(heat[row, v][seen], made[n, v][seen])}
