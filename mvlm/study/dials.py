@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 import mvlm.settings
-from mvlm import workers
+from mvlm import evaluate, workers
 from mvlm.faces.twins import Dials, Twin
+from mvlm.pseudo_labels import aggregate, unit_rows
 from mvlm.samples import Rendering, catalogue
 from mvlm.settings import Settings
 from mvlm.sources import key, source_key
@@ -135,8 +136,6 @@ def _path(setting: Setting, twin: Twin, subjects: list[str], chosen: Settings) -
 
 def _predicted(views: np.ndarray, text: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """(N,) class whose prompts are nearest to the mean view of each of the samples (N, V, D)."""
-    from mvlm.study.adaptation import Prompts, predict, represent
-    from mvlm.study.methods import METHODS
-
-    plain = METHODS["baseline"]
-    return predict(plain, represent(plain, None, views, views)[1], Prompts(text, classes, 1.0))
+    rows = unit_rows("text", text)
+    prototypes = np.stack([rows[classes == each].mean(0) for each in np.unique(classes)])
+    return evaluate.zero_shot(aggregate(views), prototypes)
