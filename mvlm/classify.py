@@ -20,7 +20,8 @@ from mvlm.faces.files import replacing
 from mvlm.faces.formats import read_mesh
 from mvlm.faces.items import EMOTIONS
 from mvlm.faces.mesh import Mesh
-from mvlm.faces.pose import Pose, find_pose
+from mvlm.faces.pose import Pose
+from mvlm.faces.tracking import Track
 from mvlm.faces.views import project
 from mvlm.samples import Rendering
 from mvlm.settings import MODEL, RUNS, Settings
@@ -103,15 +104,15 @@ def classify(paths: Sequence[Path], chosen: Settings, pool: Executor | None = No
 
 
 def look(path: Path, frames: Sequence[Path], chosen: Settings, size: int) -> Looked:
-    """The views of a scan, or the dynamic images of frames in the pose of the first, at the model's size and larger."""
+    """The views of a scan, or the dynamic images of frames, at the model's size and larger."""
     places = dynamics.evenly_spaced(len(frames), Rendering.of(chosen).frames)
-    pose, lost, views = None, False, {size: [], SIDE: []}
+    track, lost, views = Track(), False, {size: [], SIDE: []}
     for place in places:
         mesh = read_mesh(frames[place])
-        if pose is None:
+        if place == places[0]:
             _check_size(frames[place], mesh)
-            pose = find_pose(mesh)
-            lost = is_lost(mesh, pose)
+        pose = track(mesh)
+        lost = lost or is_lost(mesh, pose)
         for side, pictures in views.items():
             pictures.append(_shown(frames[place], mesh, pose, chosen, side))
     images, shown = (dynamics.dynamic_image(np.stack(pictures)) for pictures in views.values())

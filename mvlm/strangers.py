@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mvlm import prompts
-from mvlm.faces import dynamics, expressions, pose, sensors, views
+from mvlm.faces import dynamics, expressions, pose, sensors, tracking, views
 from mvlm.faces import head as heads
 from mvlm.faces.expressions import Units
 from mvlm.settings import RUNS
@@ -169,17 +169,15 @@ def render(shown: Face | Movement, variant: int, rng: np.random.Generator) -> np
     # Of every second face the pose is known less well, as where nobody marked any point.
     error = sensors.rotation(*rng.normal(0, [4, 4, 2])) if rng.random() < 0.5 else np.eye(3)
     motion, seconds = sensors.motion(sensor, rng), rng.uniform(*SECONDS)
-    found, pictures = None, []
+    find, pictures = tracking.Track() if moving else pose.find_pose, []
     every = shown.frames if moving else (shown.units,)
     for t, units in zip(np.linspace(0, seconds, len(every)), every, strict=True):
         mesh = heads.pose(bust, units)
         if steepest is not None:
             mesh = _from_the_front(mesh, steepest)
         mesh = sensors.scan(mesh, sensor, rng, motion.at(t))
-        if found is None:
-            found = pose.find_pose(mesh)
-            found = found._replace(turn=error @ found.turn)
-        pictures.append(views.project(mesh, light=light, pose=found))
+        found = find(mesh)
+        pictures.append(views.project(mesh, light=light, pose=found._replace(turn=error @ found.turn)))
     if not moving:
         return pictures[0]
     pooled = dynamics.dynamic_image(np.stack(pictures)[..., :1])  # the three colours of shaded geometry are one
@@ -219,7 +217,7 @@ def render_faces(plan: Plan, *, jobs: int = 2, cache: Path = CACHE, renderer: Ca
     from tqdm import tqdm
 
     own = (random_face, _random_units, random_movement, _course, _from_the_front, some_faces, renderer)
-    sources = [inspect.getsource(part) for part in (views, pose, dynamics, sensors, expressions, *own)]
+    sources = [inspect.getsource(part) for part in (views, pose, tracking, dynamics, sensors, expressions, *own)]
     drawn = (plan, heads.fingerprint(), FAMILY, HELD_OUT, MOVING_STREAM, SECONDS, sources)
     key = hashlib.sha256(repr(drawn).encode()).hexdigest()[:16]
     folder = cache / key

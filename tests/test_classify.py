@@ -14,6 +14,7 @@ from mvlm.faces.dynamics import project_sequence
 from mvlm.faces.formats import read_mesh, write_mesh
 from mvlm.faces.items import EMOTIONS
 from mvlm.faces.mesh import Mesh
+from mvlm.faces.pose import find_pose
 from mvlm.faces.twins import Twin
 from mvlm.faces.views import project
 from mvlm.model import load_model
@@ -133,7 +134,7 @@ def test_what_is_no_face_is_said_to_be_none():
     corners = [rows[:-1, :-1], rows[:-1, 1:], rows[1:, 1:], rows[1:, :-1]]
     triangles = np.concatenate([np.stack([corners[i] for i in of], -1).reshape(-1, 3) for of in ((0, 1, 2), (0, 2, 3))])
     wall = Mesh(np.column_stack([x, y, 0 * x]), triangles)
-    assert classify.is_lost(wall, classify.find_pose(wall))
+    assert classify.is_lost(wall, find_pose(wall))
     assert "in the eyes of this model" in classify.about("mvlm-tiny")
     assert "made for photographs" in classify.about("ViT-B-32")
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mvlm.faces import views
-from mvlm.faces.pose import find_pose
+from mvlm.faces.tracking import Track
 
 if TYPE_CHECKING:
     from mvlm.faces.corpora import Corpus
@@ -136,7 +136,7 @@ def project_sequence(
     count: int | None = None,
     form: str = "harmonic",
 ) -> tuple[np.ndarray, dict[str, str]]:
-    """The dynamic image of each view of a sequence, all frames in the pose and the window of its first.
+    """The dynamic image of each view of a sequence; the views follow the head (`mvlm.faces.tracking`).
 
     A frame that cannot be read or shown is left out, so long as two remain (one, of a sequence of one).
 
@@ -154,13 +154,12 @@ def project_sequence(
         ValueError: too few frames; it names all that were left out.
     """
     places = evenly_spaced(len(sequence.frames), count)
-    pose, shown, bad = None, [], {}
+    track, shown, bad = Track(), [], {}
     for place in places:
         frame = sequence.frames[place]
         try:
             mesh = corpus.read_frame(sequence, int(place))
-            pose = find_pose(mesh) if pose is None else pose
-            picture = views.project(mesh, yaws=yaws, size=size, channel=channel, pose=pose)
+            picture = views.project(mesh, yaws=yaws, size=size, channel=channel, pose=track(mesh))
         except (OSError, ValueError) as error:
             told = frame.path is None or frame.path.name in str(error)
             bad[f"{sequence.name}, frame {frame.number}"] = str(error) if told else f"{frame.path}: {error}"

@@ -21,6 +21,7 @@ STEPS = 25
 APART = (25.0, 6.0, 0.8)  # mm that a pair of points may be apart: at first, at last, and how it shrinks by step
 NOISE = 0.5  # mm; no fit is better
 SCALES = (0.9, 1.25)  # faces are no smaller and no larger than this beside the average one
+RIGID = (1.0, 1.0)  # the scales of one and the same face
 FITS, MISFIT = 0.72, 3.5  # share of points that find a partner, median distance in mm; beyond, it is no face as we know
 
 
@@ -64,7 +65,7 @@ def find_pose(mesh: Mesh) -> Pose:
     nose = _mean(mesh.landmarks, "nose ", "nose tip")
     if left is None or right is None or nose is None:
         guesses = [_foremost(mesh.vertices, start, np.median(mesh.vertices, axis=0), 45.0) for start in STARTS]
-        tries = (_register(mesh.vertices, start, tip) for start, tip in zip(STARTS, guesses, strict=True))
+        tries = (_register(mesh.vertices, Pose(*start)) for start in zip(STARTS, guesses, strict=True))
         found = next((marks for marks in tries if marks is not None), None)
         if found is None:
             return Pose(np.eye(3), guesses[0])
@@ -99,48 +100,51 @@ def normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return total / np.maximum(np.sqrt((total**2).sum(1, keepdims=True)), 1e-12)
 
 
-class _Average(NamedTuple):
-    points: np.ndarray  # (N, 3) of the upper face, mm, upright, nose tip at the origin
-    normals: np.ndarray  # (N, 3)
-    marks: np.ndarray  # (3, 3) centres of the left and right eye, nose tip
+class Patch(NamedTuple):
+    """The upper half of a face, which neither the jaw nor the hair moves.
+
+    points   (N, 3) mm, upright, nose tip at the origin
+    normals  (N, 3)
+    """
+
+    points: np.ndarray
+    normals: np.ndarray
 
 
-@lru_cache(maxsize=1)
-def _average() -> _Average:
-    from mvlm.faces.anatomy import TRAITS
-    from mvlm.faces.head import Identity, head
-
-    mesh = head(Identity(dict.fromkeys(TRAITS, 0.0) | {"sex": 0.0, "age": 0.0}, np.zeros((0, 5)), None), {})
-    pose = find_pose(mesh)
+def upper_face(mesh: Mesh, pose: Pose) -> Patch:
+    """At most `POINTS` points of the upper half of a face whose pose is known."""
     points = pose.of(mesh.vertices)
     towards = normals(points, mesh.triangles)
     below, above, beside = UPPER
     upper = (points[:, 1] > below) & (points[:, 1] < above) & (abs(points[:, 0]) < beside) & (towards[:, 2] > 0.2)
     chosen = _some(np.flatnonzero(upper), POINTS)
-    eyes = [_mean(mesh.landmarks, f"{side} eye ", f"{side} eye corner") for side in ("left", "right")]
-    return _Average(points[chosen], towards[chosen], pose.of(np.array([*eyes, pose.tip])))
+    return Patch(points[chosen], towards[chosen])
 
 
-def _some(rows: np.ndarray, count: int) -> np.ndarray:
-    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
+class Laid(NamedTuple):
+    """How a patch lies on a face: its points p at `scale * p @ turn.T + shift` in the mesh's coordinates, mm."""
+
+    turn: np.ndarray
+    shift: np.ndarray
+    scale: float
 
 
-def _register(vertices: np.ndarray, start: np.ndarray, tip: np.ndarray) -> np.ndarray | None:
-    """(3, 3) left eye, right eye and nose tip of a face (V, 3), or None if nothing fits.
+def lay(patch: Patch, vertices: np.ndarray, start: Pose, scales: tuple[float, float] = RIGID) -> Laid | None:
+    """Lay the upper half of a face upon the vertices (V, 3) of a mesh from a guess of its pose; None if it fits badly.
 
-    From a guess of its turn, (3, 3) as in `Pose`, and of its nose tip.
-
-    Iterated closest points, from points of the average face to planes (Chen & Medioni 1992), with Tukey's weights, so
-    that hair, holes and expressions are left out, and with a scale, so that a large face is not a near one.
+    Iterated closest points, from points of the patch to planes (Chen & Medioni 1992), with Tukey's weights, so that
+    hair, holes and expressions are left out; and with a scale within bounds, so that a large face is not a near one.
     """
     from scipy.spatial import KDTree
     from scipy.spatial.transform import Rotation
 
-    points, towards, marks = _average()
-    near = vertices[((vertices - tip) ** 2).sum(1) < REACH**2]
+    points, towards = patch
+    near = vertices[((vertices - start.tip) ** 2).sum(1) < REACH**2]
+    if len(points) == 0 or len(near) == 0:
+        return None
     near = _some(near, NEAR)
     tree = KDTree(near)
-    turn, shift, scale = start.T, tip.astype(float), 1.0  # average -> face: scale * points @ turn.T + shift
+    turn, shift, scale = start.turn.T, start.tip.astype(float), 1.0
     for step in range(STEPS):
         moved, planes = scale * points @ turn.T + shift, towards @ turn.T
         apart, partner = tree.query(moved)
@@ -156,7 +160,7 @@ def _register(vertices: np.ndarray, start: np.ndarray, tip: np.ndarray) -> np.nd
         weighted = moves * weights[:, None]
         found = np.linalg.solve(weighted.T @ moves + 1e-6 * np.eye(7), weighted.T @ across)
         turned = Rotation.from_rotvec(found[:3]).as_matrix()
-        grown = np.clip(scale * (1 + found[6]), *SCALES) / scale
+        grown = np.clip(scale * (1 + found[6]), *scales) / scale
         turn, scale = turned @ turn, scale * grown
         shift = turned @ (grown * (shift - middle)) + middle + found[3:6]
         if np.abs(found[:3]).max() < 2e-4 and np.abs(found[3:6]).max() < 0.03:
@@ -166,7 +170,30 @@ def _register(vertices: np.ndarray, start: np.ndarray, tip: np.ndarray) -> np.nd
     across = np.abs(((near[partner] - moved) * (towards @ turn.T)).sum(1))
     if (apart < APART[1]).mean() < FITS or np.median(across) > MISFIT:
         return None
-    return scale * marks @ turn.T + shift
+    return Laid(turn, shift, scale)
+
+
+@lru_cache(maxsize=1)
+def _average() -> tuple[Patch, np.ndarray]:
+    """The upper half of the average face, and its (3, 3) marks: centres of the left and right eye, nose tip."""
+    from mvlm.faces.anatomy import TRAITS
+    from mvlm.faces.head import Identity, head
+
+    mesh = head(Identity(dict.fromkeys(TRAITS, 0.0) | {"sex": 0.0, "age": 0.0}, np.zeros((0, 5)), None), {})
+    pose = find_pose(mesh)
+    eyes = [_mean(mesh.landmarks, f"{side} eye ", f"{side} eye corner") for side in ("left", "right")]
+    return upper_face(mesh, pose), pose.of(np.array([*eyes, pose.tip]))
+
+
+def _some(rows: np.ndarray, count: int) -> np.ndarray:
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
+
+
+def _register(vertices: np.ndarray, start: Pose) -> np.ndarray | None:
+    """(3, 3) left eye, right eye and nose tip of a face (V, 3) from a guess of its pose, or None if nothing fits."""
+    patch, marks = _average()
+    laid = lay(patch, vertices, start, SCALES)
+    return None if laid is None else laid.scale * marks @ laid.turn.T + laid.shift
 
 
 def _upright(left: np.ndarray, right: np.ndarray, tip: np.ndarray) -> np.ndarray:

@@ -80,8 +80,9 @@ def run(
 ) -> pd.DataFrame:
     """Records of all combinations, computing those that are missing.
 
-    With `DATA`, a benchmark whose corpus is not there has no rows. Profile "smoke" takes six subjects and two folds.
-    Corpora of fewer than ten subjects have as many folds as subjects.
+    With `DATA`, a benchmark whose corpus is not there has no rows. Profile "smoke" takes six subjects and two folds
+    (more where fewer than three subjects would be left to train on). Corpora of fewer than ten subjects have as many
+    folds as subjects.
 
     Args:
         benchmarks, methods: names of `BENCHMARKS` and `METHODS`.
@@ -181,7 +182,11 @@ def split_subjects(part: Part, chosen: Settings) -> list[tuple[list[str], list[s
     """Folds of a benchmark, (training subjects, test subjects) each; one of all of both if it trains on another."""
     if part.source:
         return [(np.unique(part.source.samples.subjects).tolist(), np.unique(part.samples.subjects).tolist())]
-    return folds(part.samples.subjects, SMOKE_FOLDS if chosen.profile == "smoke" else FOLDS)
+    if chosen.profile != "smoke":
+        return folds(part.samples.subjects, FOLDS)
+    count = len(set(part.samples.subjects.tolist()))
+    few = next(n for n in range(SMOKE_FOLDS, count + 1) if count - -(-count // n) >= FEWEST_SUBJECTS - 1)
+    return folds(part.samples.subjects, few)
 
 
 def record_path(part: Part, cell: Cell) -> Path:

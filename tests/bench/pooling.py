@@ -9,7 +9,7 @@ from sklearn.svm import LinearSVR
 
 from mvlm.faces import open_corpus
 from mvlm.faces.dynamics import rank_pool
-from mvlm.faces.pose import find_pose
+from mvlm.faces.tracking import Track
 from mvlm.faces.views import project
 from tests.bench import Row, race
 
@@ -21,8 +21,8 @@ def frames() -> np.ndarray:
     twin = open_corpus("BU-4DFE")
     sequence = max(twin.sequences[:12], key=lambda one: len(one.frames))
     places = np.linspace(0, len(sequence.frames) - 1, FRAMES).astype(int)
-    pose = find_pose(twin.read_frame(sequence, 0))
-    shown = [project(twin.read_frame(sequence, int(place)), (0,), SIZE, pose=pose)[0, ..., 0] for place in places]
+    track, meshes = Track(), (twin.read_frame(sequence, int(place)) for place in places)
+    shown = [project(mesh, (0,), SIZE, pose=track(mesh))[0, ..., 0] for mesh in meshes]
     return np.stack(shown)
 
 
