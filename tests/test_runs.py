@@ -249,6 +249,15 @@ def test_the_smoke_profile_takes_a_few_subjects_and_two_folds(monkeypatch):
     assert len(run("baseline")) == SUBJECTS  # as many folds as subjects
 
 
+@pytest.mark.parametrize("subjects, count", [(4, 4), (5, 3), (6, 2)])
+def test_small_corpora_have_as_many_smoke_folds_as_leave_three_subjects_to_train_on(corpora, subjects, count):
+    smoke = Settings(profile="smoke")
+    corpora["BU-3DFE", None] = FakeCorpus(subjects=subjects)
+    (part,) = runs.present([runs.BENCHMARKS["BU-3DFE-I"]], smoke)
+    split = runs.split_subjects(part, smoke)
+    assert len(split) == count and min(len(train) for train, _ in split) >= 3
+
+
 def test_with_data_what_is_not_there_is_absent(corpora, tmp_path):
     settings = Settings(data=tmp_path)
     with pytest.raises(FileNotFoundError, match="expected at least one of BU-3DFE, Bosphorus, found none"):
