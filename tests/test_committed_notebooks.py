@@ -66,8 +66,12 @@ def test_faces_and_views(smoke):
 
 
 def test_dynamic_images(smoke):
-    outcome, results = smoke("07-dynamic-images", {"SIZE": 24, "COUNTS": [2, 4], "LONGEST": 8})
-    assert outcome.ran and len(outcome.outputs) == 16
+    outcome, results = smoke("07-dynamic-images", {"SIZE": 24, "COUNTS": [2, 4], "LONGEST": 8, "PEOPLE": 6})
+    assert outcome.ran and len(outcome.outputs) == 24
+    turned = pd.read_csv(results / "figures/dynamic-following.csv").groupby("corpus")["most"].max()
+    assert turned["BP4D"] > turned["BU-4DFE"]
+    ceiling = pd.read_csv(results / "figures/dynamic-ceiling.csv")
+    assert len(ceiling) == 6 and ceiling["n"].tolist() == [36] * 3 + [48] * 3
     found = pd.read_csv(results / "figures/dynamic-convergence.csv")
     whole = found[found["count"] == found["frames"]]
     assert len(found) == 18 and len(whole) == 6 and (whole["correlation"] > 1 - 1e-9).all()
