@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,9 @@ KINDS = {"twin", "sample", "supplied"}
 BEARING = {".csv", ".md", ".tex", ".png", ".pdf"}
 
 
-def bearing() -> Iterator[Path]:
+def bearing() -> list[Path]:
     """Files that show numbers or are drawn from them."""
-    for path in sorted(RESULTS.rglob("*")):
-        if path.is_file() and path.suffix in BEARING:
-            yield path
+    return [path for path in sorted(RESULTS.rglob("*")) if path.is_file() and path.suffix in BEARING]
 
 
 def about(path: Path) -> dict:
