@@ -23,16 +23,17 @@ PY := .venv/bin/python
 READY := .venv/.ready
 NOTEBOOK := $(PY) -m mvlm.study.notebooks
 TABLES := 10-table1 11-table2 12-table3
-FIGURES := 01-faces-and-views 07-dynamic-images 08-dials 22-fig7
+FIGURES := 01-faces-and-views 07-dynamic-images 08-dials 20-fig3-fig6 22-fig7
+STUDY := 13-summary
 LESSONS := 00-audit 01-faces-and-views 02-model 03-loss-by-hand 04-gradients 06-ranks 07-dynamic-images 90-deviations
 
 .DEFAULT_GOAL := help
-.PHONY: help tables figures transfer foundation lessons all verify test bench fuzz lab clean
+.PHONY: help tables figures study transfer foundation lessons all verify test bench fuzz crash-test lab clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-13s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-13s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo 'Variables (empty: the default in brackets)'
 	@echo '  DATA          root of the licensed corpora in their native formats [synthetic twins]'
@@ -50,8 +51,11 @@ help: ## this list
 tables: $(READY) ## Tables I to III -> results/tables, and prints them
 	@$(NOTEBOOK) $(TABLES)
 
-figures: $(READY) ## faces, dynamic images, the twins' dials -> results/figures
+figures: $(READY) ## faces, dynamic images, the twins' dials, Figures 3, 6 and 7 -> results/figures
 	@$(NOTEBOOK) $(FIGURES)
+
+study: $(READY) ## beyond the paper: what helps, and what the embedding knows (45 min, goes on where it was) -> results
+	@$(NOTEBOOK) $(STUDY)
 
 transfer: $(READY) ## the twin-trained model on other people's faces (needs DATA=)
 	@$(if $(DATA),,echo 'make transfer: DATA= is missing, the root of the corpora to transfer to' >&2; exit 2;)\
@@ -68,7 +72,7 @@ all: tables figures lessons ## tables, figures, lessons, and an index of all pag
 	@$(PY) -m mvlm.study.pages
 
 verify: $(READY) ## results made again and compared, value by value; cached runs are read (all anew: make clean verify)
-	@$(PY) -m mvlm.study.verify $(sort $(TABLES) $(FIGURES) $(LESSONS))
+	@$(PY) -m mvlm.study.verify $(sort $(TABLES) $(FIGURES) $(STUDY) $(LESSONS))
 
 test: $(READY) ## ruff, the whole suite with coverage, the notebooks at PROFILE=smoke
 	@$(PY) -m ruff check .
@@ -79,6 +83,9 @@ bench: $(READY) ## our readers, views and pooling against other tools -> runs/be
 
 fuzz: $(READY) ## 10,000 damaged files: each is read or refused in words, in time, in little memory
 	@$(PY) -m tests.fuzz
+
+crash-test: $(READY) ## the tables at smoke size, killed 20 times at random instants: the same bytes (30 min)
+	@$(PY) -m tests.crash
 
 lab: $(READY) ## the notebooks in JupyterLab
 	@$(PY) -m jupyter lab notebooks

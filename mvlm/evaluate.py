@@ -69,6 +69,17 @@ def linear_probe(
     return _probe(train_x, train_y, test_x, STRENGTHS[: right.argmax() + 1])[-1]
 
 
+def fixed_probe(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, *, strength: float) -> np.ndarray:
+    """(M,) prediction of a logistic regression on standardised features, its inverse L2 penalty given.
+
+    For questions that leave no inner folds to choose it by. Of a single class in training, that class.
+    """
+    train_x, train_y, test_x = _checked(train_x, train_y, test_x)
+    if len(np.unique(train_y)) == 1:
+        return np.full(len(test_x), train_y[0])
+    return _probe(train_x, train_y, test_x, (strength,))[0]
+
+
 def cluster_quality(clusters: Clusters, train_y: np.ndarray, test_x: np.ndarray, test_y: np.ndarray) -> ClusterQuality:
     """Clusters of the training samples applied to unit rows (M, D) of the test samples.
 

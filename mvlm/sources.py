@@ -10,7 +10,7 @@ import ast
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -31,13 +31,14 @@ def key(parts: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def source_key(*modules: str) -> str:
+def source_key(*modules: str, without: Collection[str] = ()) -> str:
     """Hash modules by name, with what they import, as `digest` does; names outside the package are passed over.
 
-    Modules of `NO_CONTENT` are left out: the key of a computed value holds the settings it depends on as values.
+    Modules of `NO_CONTENT` are left out: the key of a computed value holds the settings it depends on as values. So are
+    those `without` which, though imported, the value is made.
     """
     found = dependencies([f"import {module}" for module in modules], ROOT)
-    return _hash({name: path for name, path in found.items() if name not in NO_CONTENT}, ROOT)[:16]
+    return _hash({name: path for name, path in found.items() if name not in (*NO_CONTENT, *without)}, ROOT)[:16]
 
 
 def digest(code: Iterable[str], root: Path = ROOT) -> str:

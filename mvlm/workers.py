@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from importlib import import_module
-from itertools import chain
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -18,6 +19,14 @@ Result = TypeVar("Result")
 SAID_FROM = 60.0  # seconds of work from which its cost is said
 PARENT_LOOK = 2.0  # seconds between a worker's looks for its parent
 LIBRARIES = ("open3d", "torch", "open_clip", "pytorch_lightning", "sklearn.linear_model")
+
+
+class WorkerDiedError(ChildProcessError):
+    """The worker on one item died, and so did the one that tried again; `item` is that item."""
+
+    def __init__(self, title: str, item: object):
+        super().__init__(f"{title}: a worker process died, and another on the same work; most often for lack of memory")
+        self.item = item
 
 
 def each(
@@ -34,12 +43,17 @@ def each(
     (see `on`) takes its place. With one job the work is done here. The first items, one for each job, come
     ahead: if they say that all will take more than a minute, the estimate is printed before the rest starts.
 
+    A worker that dies (killed, or out of memory) takes the others' unfinished work with it; all of that is done again.
+
     Args:
         function: picklable, of one item.
         items: things to work on, of about equal cost.
         jobs: worker processes.
         title: of the progress bar.
         cost: what else the work takes, for the estimate, such as "2,400 scans, 0.1 GB".
+
+    Raises:
+        WorkerDiedError: a worker died on an item twice, the second time with nothing else to do.
     """
     import joblib
     from tqdm import tqdm
@@ -48,12 +62,12 @@ def each(
     warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed", category=UserWarning)
 
     def run(chosen: Iterable[Item]) -> Iterator[tuple[Result, float]]:
-        pool = joblib.Parallel(n_jobs=jobs, return_as="generator", initializer=_start)
+        pool = joblib.Parallel(n_jobs=jobs, return_as="generator", initializer=_start, initargs=(LIBRARIES,))
         return pool(joblib.delayed(_timed)(function, item) for item in chosen)
 
     with tqdm(total=len(items), desc=title, disable=None) as bar:
         spent = 0.0
-        for number, (result, seconds) in enumerate(chain(run(items[:jobs]), run(items[jobs:])), start=1):
+        for number, (result, seconds) in enumerate(_lasting(run, items, jobs, title), start=1):
             spent += seconds
             left = spent / number * (len(items) - number) / jobs
             if number == jobs and left > SAID_FROM:
@@ -82,14 +96,43 @@ def on(scheduler: str | None) -> Iterator[None]:
         yield
 
 
-def _start() -> None:
+def _lasting(
+    run: Callable[[Sequence[Item]], Iterator[Result]], items: Sequence[Item], jobs: int, title: str
+) -> Iterator[Result]:
+    """Results of `run` in the order of the items, the first `jobs` of them ahead, beyond the death of a worker.
+
+    A broken pool does not tell whose worker died. So the next item then has a pool to itself: if it comes through, the
+    rest follows; if not, it is the one.
+    """
+    done, alone = 0, False
+    while done < len(items):
+        chosen = items[done : done + 1] if alone else items[done:] if done else items[:jobs]
+        try:
+            for result in run(chosen):
+                done += 1
+                yield result
+        except _deaths() as error:
+            if alone:
+                raise WorkerDiedError(title, items[done]) from error
+            alone = True
+        else:
+            alone = False
+
+
+def _deaths() -> tuple[type[Exception], ...]:
+    """What a pool raises when a worker died; Dask tries elsewhere first, a few times."""
+    scheduler = sys.modules.get("distributed.scheduler")
+    return (BrokenExecutor, scheduler.KilledWorker) if scheduler else (BrokenExecutor,)
+
+
+def _start(libraries: Sequence[str]) -> None:
     """Imports, as a worker starts, what work of any kind needs.
 
     The pool takes a worker that grows by 300 MB after its first task for a leaking one and starts another: the first
     import of torch would be that. And an estimate should not count imports.
     """
     threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
-    for library in LIBRARIES:
+    for library in libraries:
         import_module(library)
 
 

@@ -12,6 +12,8 @@ from mvlm.study.benchmarks import TABLES
 from mvlm.study.knowledge import MEASURES, PROTOCOLS
 from mvlm.study.methods import METHODS
 from mvlm.study.notebooks import NOTEBOOKS, run_notebook
+from mvlm.study.probes import KNOWS, LABELS, NAMES, ON, VIEWS
+from mvlm.study.summary import FOUNDATION, LEVELS, QUESTIONS, studied
 
 
 @pytest.fixture
@@ -42,7 +44,9 @@ def test_no_notebook_is_left_out():
         "10-table1",
         "11-table2",
         "12-table3",
+        "13-summary",
         "14-transfer",
+        "20-fig3-fig6",
         "22-fig7",
         "90-deviations",
     }
@@ -130,6 +134,32 @@ def test_tables(smoke, item: str, printed: int):
     about = json.loads((results / f"tables/{item}.json").read_text())
     assert about["data_kind"] == "twin" and about["content_key"] and set(about["supervision"]) == set(METHODS)
     assert outcome.page.is_file()
+
+
+def test_figures_3_and_6(smoke):
+    _, results = smoke("20-fig3-fig6")
+    for item, measured, ours in (("fig3", "mean", 4 * 7), ("fig6", "difference", 3 * 7)):
+        frame = pd.read_csv(results / f"figures/{item}.csv", keep_default_na=False, na_values=[""])
+        assert frame["source"].value_counts()["measured"] == ours and frame["asked"].nunique() == 8
+        assert frame[["paper", measured]].notna().sum(axis=1).max() == 1  # no row has both
+        about = json.loads((results / f"figures/{item}.json").read_text())
+        assert about["data_kind"] == "twin" and about["content_key"]
+    assert frame.loc[frame["paper"].notna(), ["benchmark", "method", "paper", "qualifier"]].to_numpy().tolist() == [
+        ["BU-3DFE-I", "full", 8, "over"]
+    ]
+
+
+def test_summary(smoke):
+    _, results = smoke("13-summary")
+    frame = pd.read_csv(results / "tables/summary.csv", keep_default_na=False, na_values=[""])
+    asked = {question.title for question in QUESTIONS}
+    assert set(frame["question"]) == asked | {LEVELS, VIEWS, LABELS, KNOWS, NAMES, FOUNDATION}
+    assert set(frame["method"].dropna()) == set(studied())
+    assert set(frame.loc[frame["question"] == VIEWS, "at"]) == {"front", "left", "right", "fused"}
+    assert set(frame.loc[frame["question"] == LABELS, "at"]) == {"1 %", "5 %", "10 %", "100 %"}
+    assert set(frame.loc[frame["question"].isin([VIEWS, LABELS, KNOWS, NAMES]), "benchmark"]) == set(ON)
+    assert "absent" in (results / "tables/summary.md").read_text()  # foundations that were not made
+    assert len(list((results / "figures").glob("summary*.png"))) == 4
 
 
 def test_transfer(smoke, tmp_path: Path):

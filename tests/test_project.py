@@ -20,8 +20,9 @@ ROOMS = """
     gradients pseudo_labels train evaluate statistics explain classify study __main__
 """.split()
 STUDY = """
-    benchmarks methods embeddings adaptation heat runs transfer pages notebooks verify sheets report accuracy
-    comparisons drawings attention knowledge dials gathers transcripts checks clock audit deviations
+    benchmarks methods embeddings adaptation heat inspection runs transfer pages notebooks verify sheets report
+    accuracy comparisons drawings attention knowledge dials ablation probes summary plots gathers transcripts checks
+    clock audit deviations
 """.split()
 
 

@@ -188,11 +188,11 @@ def _chances(measured: pd.DataFrame) -> str:
     asked = measured[measured["protocol"].isin(["zero-shot", AMONG_SHOWN])].drop_duplicates(["benchmark", "protocol"])
     if asked["chance"].nunique() == 1:
         return f"Chance {asked['chance'].iloc[0]:.1f}."
-    each = [f"{_column(*row[:2])} {row[2]:.1f}" for row in asked[["benchmark", "protocol", "chance"]].to_numpy()]
+    each = [f"{column_title(*row[:2])} {row[2]:.1f}" for row in asked[["benchmark", "protocol", "chance"]].to_numpy()]
     return f"Chance: {', '.join(each)}."
 
 
-def _column(benchmark: str, protocol: str) -> str:
+def column_title(benchmark: str, protocol: str = "zero-shot") -> str:
     """What heads the accuracies of a benchmark; how many ways it is asked, where that is not clear."""
     known = BENCHMARKS[benchmark]
     ways = len(known.shown if protocol == AMONG_SHOWN else known.emotions)
@@ -231,7 +231,7 @@ def _accuracy(frame: pd.DataFrame, kinds: str, benchmarks: Sequence[str]) -> pd.
             text = "absent" if measured else "–"
             if cell is not None:
                 text = f"{_spread(cell)} [{cell['low']:.1f}, {cell['high']:.1f}]"
-            row[f"{_column(*column)}, measured on {kinds}"] = text
+            row[f"{column_title(*column)}, measured on {kinds}"] = text
         rows.append(row)
     return pd.DataFrame(rows)
 

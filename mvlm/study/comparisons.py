@@ -1,4 +1,4 @@
-"""Does a step of the method help? Every method against the frozen baseline, fold by fold."""
+"""Does a step of the method help? Every method against the frozen baseline, or any other, fold by fold."""
 
 from __future__ import annotations
 
@@ -41,40 +41,53 @@ def against_baseline(records: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    right = [np.array(said) == true for said, true in zip(records["zero_shot"], records["emotions"], strict=True)]
-    records = records.assign(correct=right, right=[100 * np.mean(each) for each in right])
     rows = []
     for benchmark, of in records.groupby("benchmark", sort=False):
-        base = of[of["method"] == AGAINST].set_index(["fold", "seed"])
+        base = of[of["method"] == AGAINST]
         for method, runs in of.groupby("method", sort=False):
             rounds = [shares[-1] for shares in runs["pseudo_labels"] if shares]
-            known = 100 * np.mean(rounds) if rounds else (base["right"].mean() if method == AGAINST else None)
+            own = 100 * np.mean([right.mean() for right in _right(base, "zero_shot")]) if method == AGAINST else None
+            known = 100 * np.mean(rounds) if rounds else own
             row = {"benchmark": benchmark, "method": method, "title": METHODS[method].title}
             row |= {name: runs[name].iloc[0] for name in ("supervision", "data_kind")} | {"labels_right": known}
             if method != AGAINST:
-                row |= _compared(runs.set_index(["fold", "seed"]), base)
+                row |= difference(runs, base)
             rows.append(row | {"folds": runs["fold"].nunique()})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _compared(runs: pd.DataFrame, base: pd.DataFrame) -> dict[str, object]:
-    """Test of the differences between runs of one method and of the baseline, both indexed by fold and seed."""
+def difference(runs: pd.DataFrame, base: pd.DataFrame, column: str = "zero_shot") -> dict[str, object]:
+    """Test of the differences in accuracy between two methods' records on one benchmark, paired by fold and seed.
+
+    Args:
+        runs, base: rows of what `mvlm.study.run` returns, the same folds and seeds in both.
+        column: of the predictions.
+
+    Returns:
+        difference, low, high (percentage points), p, and test: "folds", or "subjects" where there is one run without.
+    """
+    base = base.set_index(["fold", "seed"]).loc[list(zip(runs["fold"], runs["seed"], strict=True))]
+    gains = [a.astype(float) - b for a, b in zip(_right(runs, column), _right(base, column), strict=True)]
     folds = runs["folds"].iloc[0]
     if folds > 1:
-        name, test = "folds", corrected_resampled_t((runs["right"] - base["right"]).to_numpy(), 1 / folds)
+        name, test = "folds", corrected_resampled_t(100 * np.array([gain.mean() for gain in gains]), 1 / folds)
     else:
-        name, test = "subjects", corrected_resampled_t(_by_subject(runs, base), 0)
+        name, test = "subjects", corrected_resampled_t(100 * _by_subject(gains, runs["subjects"]), 0)
     return {"difference": test.mean, "low": test.low, "high": test.high, "p": test.p, "test": name}
 
 
-def _by_subject(runs: pd.DataFrame, base: pd.DataFrame) -> np.ndarray:
-    """(S,) percentage points that each subject gains, over all seeds."""
-    gains: dict[str, list[float]] = {}
-    for key, row in runs.iterrows():
-        gain = 100.0 * (row["correct"].astype(float) - base.loc[key, "correct"])
-        for subject, points in zip(row["subjects"], gain, strict=True):
-            gains.setdefault(subject, []).append(points)
-    return np.array([np.mean(points) for points in gains.values()])
+def _right(runs: pd.DataFrame, column: str) -> list[np.ndarray]:
+    """Of each record, (M,) whether each prediction is right."""
+    return [np.array(said) == true for said, true in zip(runs[column], runs["emotions"], strict=True)]
+
+
+def _by_subject(gains: list[np.ndarray], subjects: pd.Series) -> np.ndarray:
+    """(S,) mean gain of each subject, over all seeds."""
+    of: dict[str, list[float]] = {}
+    for gain, shown in zip(gains, subjects, strict=True):
+        for subject, points in zip(shown, gain, strict=True):
+            of.setdefault(subject, []).append(points)
+    return np.array([np.mean(points) for points in of.values()])
 
 
 def render_against_baseline(frame: pd.DataFrame) -> list[Part]:

@@ -138,5 +138,5 @@ def draw_confusions(records: pd.DataFrame) -> Drawing:
             table = table.reindex(index=list(known.shown or known.emotions), columns=list(known.emotions)).fillna(0)
             sns.heatmap(table, annot=True, fmt=".0f", ax=panel, **look)
             panel.set(title=f"{METHODS[method].title}, {name}", xlabel="", ylabel="")
-    units = {name: "" for name in long} | {"percent": "of the samples of the true emotion"}
-    return Drawing(figure, long, units)
+    columns = {"benchmark": "corpus and subset", "method": "recipe", "true": "emotion shown", "predicted": "zero-shot"}
+    return Drawing(figure, long, columns | {"percent": "of the samples of the true emotion"})

@@ -86,7 +86,7 @@ def frozen(corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: 
             "views": cache_folder(corpus, **shown).name,
             "skipped": sorted(samples.bad),
             "model": model_key(chosen),
-            "source": source_key("mvlm.model", __name__),
+            "source": source_key("mvlm.model", __name__, without=("mvlm.prompts",)),  # images are encoded without words
         }
     )
     path = mvlm.settings.RUNS / "cache" / "embeddings" / f"{address}.npy"

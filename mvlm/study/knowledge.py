@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "foundations"
 SHIPPED = Path(__file__).parent.parent / "weights" / f"{MODEL}.safetensors"
 # Card -> which foundation it is; by whole names, so that no other module of the study depends on them.
-FOUNDATIONS = {"mvlm-tiny.json": "still and moving faces", "without-sequences.json": "still faces alone"}
+FOUNDATIONS = {
+    "mvlm-tiny.json": "still and moving faces",
+    "without-sequences.json": "still faces alone",
+    "without-words.json": "still and moving faces, no emotion words",
+    "words-always.json": "still and moving faces, emotion words in all captions of emotions",
+}
 PROTOCOLS = {"zero_shot": "zero-shot", "probe": "linear probe"}
 MEASURES = {
     "zero_shot_6": ("zero-shot, six emotions", 6),
@@ -86,7 +91,7 @@ def cards(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
     """
     there = {title: folder / name for name, title in FOUNDATIONS.items() if (folder / name).is_file()}
     if not there:
-        raise FileNotFoundError(f"{folder}: expected {' or '.join(FOUNDATIONS)}, found neither")
+        raise FileNotFoundError(f"{folder}: expected {' or '.join(FOUNDATIONS)}, found none")
     return {title: json.loads(path.read_text(encoding="utf-8")) for title, path in there.items()}
 
 
@@ -124,10 +129,11 @@ def render_foundation(frame: pd.DataFrame) -> list[Part]:
     note = (
         "Percent, of the frozen model on the mean view, nothing adapted [95 % interval, bootstrap over subjects]. "
         "Strangers are random faces of head variants that neither the pretraining nor any twin has; moving ones are "
-        "dynamic images. Both foundations are of one recipe but for the moving faces. The linear probe is fitted on "
-        "labelled training subjects: it tells what the embedding holds, whatever the prompts make of it."
+        "dynamic images. All foundations are of one recipe but for what the column names; the first one is shipped. "
+        "The linear probe is fitted on labelled training subjects: it tells what the embedding holds, whatever the "
+        "prompts make of it. Absent: not pretrained and measured."
     )
-    return [Part("What the foundation knows, with and without moving faces", pd.DataFrame(rows), note)]
+    return [Part("What foundations know, by what they were pretrained on", pd.DataFrame(rows), note)]
 
 
 def _shown(cell: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import csv
 import difflib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -44,6 +44,21 @@ class Cell(NamedTuple):
     fold: int
     folds: int
     seed: int
+
+
+class Kind(NamedTuple):
+    """What is computed at the places of the grid, a record each.
+
+    Attributes:
+        title: of the progress bar.
+        compute: makes the fields of a record from the arguments of `mvlm.study.adaptation.record`; of a module's top
+            level, and importing what it needs itself, so that who only reads records imports no torch.
+        sources: modules it executes beyond those of a run; a change of theirs makes these records again, and no other.
+    """
+
+    title: str
+    compute: Callable[[dict], dict]
+    sources: tuple[str, ...] = ()
 
 
 class AbsentError(FileNotFoundError):
@@ -109,6 +124,13 @@ def run(
     """
     import pandas as pd
 
+    return pd.DataFrame(records(benchmarks, methods, settings, seeds, RUN))
+
+
+def records(
+    benchmarks: Sequence[str], methods: Sequence[str], settings: Settings | None, seeds: Sequence[int], kind: Kind
+) -> list[dict]:
+    """Records of one kind of all combinations, computing those that are missing; arguments and errors as of `run`."""
     chosen = Settings.from_environment() if settings is None else settings
     if chosen.profile == "full":
         raise ValueError(
@@ -128,13 +150,13 @@ def run(
                 for fold in range(len(split))
                 for seed in seeds
             ]
-        paths = [record_path(part, cell) for part, cell, _ in grid]
+        paths = [record_path(part, cell, kind) for part, cell, _ in grid]
         missing = [(*item, path) for item, path in zip(grid, paths, strict=True) if not path.is_file()]
         if missing:
-            _compute(missing, chosen)
+            _compute(missing, chosen, kind)
         if chosen.skip_bad:
             _list_skipped(parts, chosen)
-    return pd.DataFrame([json.loads(path.read_text(encoding="utf-8")) for path in paths])
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def prepare_table1(settings: Settings) -> None:
@@ -189,9 +211,21 @@ def split_subjects(part: Part, chosen: Settings) -> list[tuple[list[str], list[s
     return folds(part.samples.subjects, few)
 
 
-def record_path(part: Part, cell: Cell) -> Path:
+def run_at(arguments: dict) -> dict:
+    """The record of a run: see `mvlm.study.adaptation.record`."""
+    from mvlm.study.adaptation import record
+
+    return record(**arguments)
+
+
+RUN = Kind("runs", run_at)
+
+
+def record_path(part: Part, cell: Cell, kind: Kind = RUN) -> Path:
     """Where the record of a cell lies."""
     content = part.content | {"method": asdict(cell.method), "fold": [cell.fold, cell.folds], "seed": cell.seed}
+    if kind.sources:
+        content |= {"kind": kind.title, "kind_source": source_key(*kind.sources)}
     return mvlm.settings.RUNS / "records" / f"{key(content)}.json"
 
 
@@ -238,7 +272,7 @@ def embedded(part: Part, chosen: Settings) -> tuple[Embedded, tuple]:
     return found, (of.text, of.prompt_class, of.temperature)
 
 
-def _compute(missing: Sequence[tuple], chosen: Settings) -> None:
+def _compute(missing: Sequence[tuple], chosen: Settings, kind: Kind) -> None:
     known = {}  # by benchmark
     tasks = []
     for part, cell, (train, test), path in missing:
@@ -250,6 +284,7 @@ def _compute(missing: Sequence[tuple], chosen: Settings) -> None:
         tasks.append(
             {
                 "path": path,
+                "compute": kind.compute,
                 "arguments": {
                     "method": cell.method,
                     "train": source.of(train),
@@ -274,16 +309,28 @@ def _compute(missing: Sequence[tuple], chosen: Settings) -> None:
             }
         )
     # Cheap and dear runs mixed: the estimate is made from the first ones, and no worker ends long after the other.
-    order = np.random.default_rng(0).permutation(len(tasks))
-    done = workers.each(_execute, [tasks[i] for i in order], jobs=chosen.jobs, title="runs")
-    for _ in done:
-        pass
+    tasks = [tasks[i] for i in np.random.default_rng(0).permutation(len(tasks))]
+    lost = []
+    while tasks:
+        try:
+            for _ in workers.each(_execute, tasks, jobs=chosen.jobs, title=kind.title):
+                pass
+            break
+        except workers.WorkerDiedError as error:  # the others are still worth having
+            lost.append(error)
+            tasks = [task for task in tasks if task is not error.item and not task["path"].is_file()]
+    if lost:
+        heads = [error.item["head"] for error in lost]
+        which = "; ".join(f"{head['benchmark']}, {head['method']}, fold {head['fold']}" for head in heads)
+        raise ChildProcessError(
+            f"{lost[0]}: {which}. All other {kind.title} are kept; the same command goes on, best with JOBS=1"
+        ) from lost[0]
 
 
 def _execute(task: dict) -> None:
-    from mvlm.study.adaptation import record
-
-    text = json.dumps(task["head"] | record(**task["arguments"]), ensure_ascii=False) + "\n"
+    if task["path"].is_file():  # by another command meanwhile, or before a worker beside this one died
+        return
+    text = json.dumps(task["head"] | task["compute"](task["arguments"]), ensure_ascii=False) + "\n"
     write(task["path"], lambda file: file.write(text.encode()))
 
 

@@ -1,0 +1,112 @@
+"""The summary: every question answered once for each method and benchmark, with its interval, and drawn."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_records import FOLDS, SUBJECTS, made_inspections, made_runs
+
+from mvlm.settings import Settings
+from mvlm.statistics import corrected_resampled_t
+from mvlm.study import probes, summary
+from mvlm.study.plots import draw_curves, draw_forest, draw_knows, draw_names
+from mvlm.study.probes import INSPECTED, KNOWS, LABELS, NAMES, ON, VIEWS
+from mvlm.study.summary import COLUMNS, FOUNDATION, LEVELS, QUESTIONS, render_summary, studied, summary_table
+
+
+@pytest.fixture(scope="module")
+def both() -> tuple[pd.DataFrame, pd.DataFrame]:
+    runs = made_runs((*ON, "BU-4DFE-to-BP4D"), studied())
+    beside = runs[runs["benchmark"].isin(ON) & runs["method"].isin(INSPECTED)]
+    return runs, made_inspections(beside)
+
+
+@pytest.fixture(scope="module")
+def frame(both) -> pd.DataFrame:
+    return summary_table(*both, Settings(profile="smoke"))
+
+
+def test_every_question_has_its_rows(frame: pd.DataFrame):
+    assert list(frame) == list(COLUMNS)
+    assert set(frame["question"]) == {q.title for q in QUESTIONS} | {LEVELS, VIEWS, LABELS, KNOWS, NAMES, FOUNDATION}
+    for question in QUESTIONS:
+        rows = frame[(frame["question"] == question.title) & (frame["benchmark"] == "BU-4DFE")]
+        pairs = set(zip(rows["method"], rows["against"].fillna(""), strict=True))
+        assert pairs == {(m, a) for m in question.methods for a in ("", *question.against) if a != m}
+    assert set(frame.loc[frame["benchmark"] == "BU-4DFE-to-BP4D, 2-way", "chance"].dropna()) == {50}
+    assert set(frame.loc[frame["question"] == LEVELS, "at"]) == {f"level {n}" for n in (1, 2, 3, 4)}
+
+
+def test_a_difference_is_paired_by_fold(both, frame: pd.DataFrame):
+    runs = both[0][both[0]["benchmark"] == "BU-4DFE"]
+    share = {
+        method: np.array([np.mean(np.array(r["zero_shot"]) == r["emotions"]) for r in of.to_dict("records")])
+        for method, of in runs.groupby("method")
+    }
+    expected = corrected_resampled_t(100 * (share["instance"] - share["oracle"]), 1 / FOLDS)
+    rows = frame[(frame["benchmark"] == "BU-4DFE") & (frame["method"] == "instance") & (frame["against"] == "oracle")]
+    assert rows[["value", "low", "high", "p"]].iloc[0].tolist() == pytest.approx(
+        [expected.mean, expected.low, expected.high, expected.p]
+    )
+    assert set(rows["unit"]) == {"points"}
+
+
+def test_levels_make_up_the_whole(both, frame: pd.DataFrame):
+    rows = frame[(frame["question"] == LEVELS) & (frame["method"] == "full")]
+    assert rows["n"].tolist() == [SUBJECTS * 6] * 4
+    runs = both[0]
+    full = runs[(runs["benchmark"] == "BU-3DFE-II") & (runs["method"] == "full")]
+    whole = np.mean([np.mean(np.array(r["zero_shot"]) == r["emotions"]) for r in full.to_dict("records")])
+    assert rows["value"].mean() == pytest.approx(100 * whole)  # as many of each level in every fold
+
+
+def test_probes_are_read_as_they_were_asked(frame: pd.DataFrame):
+    rows = frame[(frame["benchmark"] == "BU-4DFE") & (frame["method"] == "full")].set_index(["measure", "at"])
+    assert rows.loc[(probes.WHERE, ""), ["value", "chance"]].tolist() == pytest.approx([100, 100 / 3])
+    assert rows.loc[(probes.WHO_PROBE, ""), ["value", "chance"]].tolist() == [100, 50]
+    assert rows.loc[(probes.NAMING, ""), "value"] == pytest.approx(100 * np.mean(np.arange(20) / 20))
+    assert rows.loc[(probes.SWAPPED, ""), "value"] == 65  # n / 40 >= 1 / 6 for n of 7 to 19
+    assert rows.loc[(probes.SAME_SUBJECT, ""), "chance"] == pytest.approx(100 * 5 / 11)
+    labels = rows[rows["question"] == LABELS]
+    assert labels.index.get_level_values("at").tolist() == ["1 %", "5 %", "10 %", "100 %"]
+    assert labels["note"].iloc[1] == "subjects labelled: 2; draws: 5" and set(labels["n"]) == {SUBJECTS * 6}
+
+
+def test_a_fold_that_tests_one_subject_is_not_asked_who(both):
+    runs, inspections = both
+    silent = inspections.assign(subject_nearest=None, subject_probe=None)
+    rows = probes.probe_rows(silent, runs)
+    assert not {probes.WHO_NEAREST, probes.WHO_PROBE} & {row["measure"] for row in rows}
+    assert probes.SAME_SUBJECT in {row["measure"] for row in rows}
+
+
+def test_views_are_named_by_their_side():
+    assert probes.view_names() == ["front", "left", "right"]
+    assert probes.view_names((0, 30, -30, 60, -60)) == ["front", "left 30°", "right 30°", "left 60°", "right 60°"]
+
+
+def test_pages_have_a_table_for_each_question(frame: pd.DataFrame):
+    parts = {part.title: part for part in render_summary(frame)}
+    assert len(parts) == len(QUESTIONS) + 6
+    ladder = parts["Summary: the ladder"].cells
+    assert list(ladder["Measure"][:2]) == ["zero-shot accuracy", "above full"] and "BU-4DFE-to-BP4D, 2-way" in ladder
+    assert "absent" in set(parts[f"Summary: {FOUNDATION}"].cells.iloc[:, -1])
+    assert ladder.iloc[:, 3:].map(lambda cell: cell != "absent").all(axis=None)
+    assert list(parts[f"Summary: {VIEWS}"].cells)[2:] == ["front", "left", "right", "fused"]
+
+
+def test_every_figure_is_drawn_from_rows_of_the_summary(frame: pd.DataFrame):
+    for draw in (draw_forest, draw_curves, draw_knows, draw_names):
+        drawing = draw(frame)
+        assert len(drawing.frame) and list(drawing.columns) == list(drawing.frame)
+        drawing.figure.canvas.draw()
+
+
+def test_what_is_prepared_is_what_is_read(monkeypatch: pytest.MonkeyPatch, both):
+    asked = []
+    monkeypatch.setattr(summary, "run", lambda **arguments: asked.append(arguments["methods"]))
+    monkeypatch.setattr(summary, "inspected", lambda **_: asked.append(INSPECTED))
+    summary.prepare_summary(Settings())
+    assert asked == [studied(), INSPECTED] and set(INSPECTED) <= set(studied())
+    cost = summary.cost(*both)
+    assert cost["count"].tolist() == [len(both[0]), len(both[1])]
+    assert cost["fits"].iloc[1] == len(ON) * FOLDS * (1 + 1 + 3 + 1)  # pairs, instance, full, oracle
