@@ -18,7 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mvlm.losses import DEFAULT, UNWEIGHTED, Readings, Weights, positive_pairs
+from mvlm.losses import positive_pairs
+from mvlm.readings import DEFAULT, UNWEIGHTED, Readings, Weights
 from mvlm.rows import integers, number, same_samples, unit_rows
 
 

@@ -3,8 +3,8 @@
 Shapes: B samples of the batch, V views, D embedding, W ranks. The paper's s(a, b) is the cosine, so rows need no unit
 length. Sums, cosines and logarithms are taken in float32 (float64 for float64 input), under autocast too.
 
-Where the text leaves an equation open, each way to read it is a *reading* with a name (`READINGS`). The defaults
-(`Readings`) are chosen by the text, never by accuracy.
+Where the text leaves an equation open, each way to read it is a *reading* with a name (`mvlm.readings.READINGS`). The
+defaults (`Readings`) are chosen by the text, never by accuracy.
 
 Memory grows with B, not with its square: matrices of pairs are summed in chunks (`mvlm.chunks`).
 
@@ -26,34 +26,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mvlm.chunks import sum_over_rows
+from mvlm.readings import DEFAULT, PARTS, READINGS, UNWEIGHTED, Readings, Weights
 from mvlm.rows import dots, expect_shape, integers, number, precision, same_samples, shape_of, unit_rows
 
 Gather = Callable[[Tensor], Tensor]
-PARTS = ("contrastive", "pairs", "multiview")
-
-
-class Readings(NamedTuple):
-    """One reading for each equation that the text leaves open: (4), (6) and (8)."""
-
-    multiview: str = "4B"
-    positive: str = "6A"
-    negative: str = "8A"
-
-
-READINGS = Readings(("4A", "4B", "4C", "4D", "4E"), ("6A", "6B", "6C", "6D"), ("8A", "8B", "8C", "8D"))
-DEFAULT = Readings()
-
-
-class Weights(NamedTuple):
-    """Weight of each summand of the objective. The paper never writes the total; all 1 is the default."""
-
-    contrastive: float = 1.0
-    multiview: float = 1.0
-    positive: float = 1.0
-    negative: float = 1.0
-
-
-UNWEIGHTED = Weights()
 
 
 class Contrastive(NamedTuple):

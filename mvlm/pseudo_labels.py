@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 ITERATIONS = 300
+UNUSED = -1  # class of a sample that has none
 
 
 class Clusters(NamedTuple):
@@ -40,15 +41,19 @@ def cluster(embeddings: np.ndarray, count: int, *, seed: int, restarts: int = 20
 
     Raises ValueError for a wrong shape, rows without a direction, or fewer different rows than clusters.
     """
-    embeddings = np.asarray(embeddings)
-    if embeddings.ndim != 2:
-        raise ValueError(f"embeddings must have the shape (N, D), got {embeddings.shape}")
-    x = unit_rows("embeddings", embeddings)
-    different = len(np.unique(x, axis=0))
-    if not 1 <= count <= different:
-        raise ValueError(f"expected between 1 and {different} clusters (the different rows of {x.shape}), got {count}")
+    x = _different_rows(embeddings, count)
     rng = np.random.default_rng(seed)
     return min((_lloyd(x, _spread(x, count, rng)) for _ in range(restarts)), key=lambda clusters: clusters.inertia)
+
+
+def cluster_from(embeddings: np.ndarray, centres: np.ndarray) -> Clusters:
+    """Spherical k-means of (N, D) embeddings that starts at these centres (C, D); cluster c grows from centre c.
+
+    Raises ValueError as `cluster` does, and for centres of another width.
+    """
+    if np.ndim(centres) != 2 or np.shape(centres)[1:] != np.shape(embeddings)[1:]:
+        raise ValueError(f"expected embeddings (N, D), centres (C, D), got {np.shape(embeddings)}, {np.shape(centres)}")
+    return _lloyd(_different_rows(embeddings, len(centres)), unit_rows("centres", centres))
 
 
 def name_clusters(centres: np.ndarray, text: np.ndarray, classes: np.ndarray, *, mean_view: np.ndarray) -> np.ndarray:
@@ -84,12 +89,21 @@ def name_clusters(centres: np.ndarray, text: np.ndarray, classes: np.ndarray, *,
         )
     if not np.array_equal(np.unique(classes), np.arange(count)):
         raise ValueError(f"{count} clusters need prompts of the classes 0 to {count - 1}, got {np.unique(classes)}")
-    text = unit_rows("text", text)
-    membership = (classes == np.arange(count)[:, None]) / np.bincount(classes)[:, None]  # (C, P), rows sum to 1
-    text = unit_rows("centred text", text - (membership @ text).mean(0))
+    text = centred_prompts(text, classes)
     centres = unit_rows("centred centres", unit_rows("centres", centres) - mean_view)
-    match = centres @ text.T @ membership.T  # (C clusters, C classes)
+    match = centres @ text.T @ _membership(classes).T  # (C clusters, C classes)
     return linear_sum_assignment(match, maximize=True)[1]
+
+
+def centred_prompts(text: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Unit rows (P, D) of the prompts after removing the mean of the means of their classes (P,), 0..C-1."""
+    text = unit_rows("text", text)
+    return unit_rows("centred text", text - (_membership(classes) @ text).mean(0))
+
+
+def class_means(rows: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """(C, D) unit rows: the direction of the mean of the rows (N, D) of each class (N,), 0..C-1, none without a row."""
+    return unit_rows("class means", _membership(classes) @ rows)
 
 
 def unit_rows(name: str, x: np.ndarray) -> np.ndarray:
@@ -101,6 +115,23 @@ def unit_rows(name: str, x: np.ndarray) -> np.ndarray:
         where = tuple(int(i) for i in np.argwhere(~usable[..., 0])[0])
         raise ValueError(f"{name} {x.shape}: the row at {where} is zero or not finite, so it has no direction")
     return x / length
+
+
+def _membership(classes: np.ndarray) -> np.ndarray:
+    """(C, P) weights that average the rows of each class 0..C-1 of (P,)."""
+    return (classes == np.arange(classes.max() + 1)[:, None]) / np.bincount(classes)[:, None]
+
+
+def _different_rows(embeddings: np.ndarray, count: int) -> np.ndarray:
+    """Unit rows (N, D) of embeddings, of which enough are different for `count` clusters."""
+    embeddings = np.asarray(embeddings)
+    if embeddings.ndim != 2:
+        raise ValueError(f"embeddings must have the shape (N, D), got {embeddings.shape}")
+    x = unit_rows("embeddings", embeddings)
+    different = len(np.unique(x, axis=0))
+    if not 1 <= count <= different:
+        raise ValueError(f"expected between 1 and {different} clusters (the different rows of {x.shape}), got {count}")
+    return x
 
 
 def _spread(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -24,7 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from mvlm import losses
+from mvlm import losses, siblings
+from mvlm.readings import PARTS, TEXT, Reading
 
 STEPS = 150
 # Batch, in samples, and AdamW are those of the author's public predecessor (MiT, 2021); its rate is for transformers.
@@ -66,19 +67,25 @@ class Adapter(nn.Module):
 
 
 class Adaptation(pl.LightningModule):
-    """Trains an `Adapter` on frozen embeddings with `mvlm.losses.objective`.
+    """Trains an `Adapter` on frozen embeddings with `mvlm.losses.objective`, or with a loss of `mvlm.siblings`.
 
     A batch is three tensors: rows (B,) of samples, copies (B,) of the augmentation, and draws (B,) in [0, 1), which
     pick one prompt of the class of each view. So a step holds no chance of its own.
+
+    Some readings learn more than the adapter: the query of 4E, from zero, and scale and bias of a learnt line. They
+    serve training alone and are dropped with this module.
 
     Args:
         views: (A, N, V, D) frozen embeddings.
         text: (P, D) prompt embeddings.
         prompt_class: (P,) class of each prompt.
         labels: (N, V) class of each view.
-        use: parts of the objective.
+        use: parts of the objective, losses of `siblings`.
         temperature: at the start.
         steps: length of the cosine that takes the rate to zero.
+        reading: how the objective is read.
+        targets: (N, C) soft, weighted classes in place of `labels` in equations (1)-(4); (5)-(8) keep to the labels.
+        subjects: (N,) who each sample shows, for a reading that asks for it.
     """
 
     def __init__(
@@ -91,12 +98,19 @@ class Adaptation(pl.LightningModule):
         use: Collection[str],
         temperature: float,
         steps: int,
+        reading: Reading = TEXT,
+        targets: Tensor | None = None,
+        subjects: Tensor | None = None,
     ):
         super().__init__()
         self.adapter = Adapter(views.shape[-1], temperature)
         self.views, self.labels, self.use, self.steps = views, labels, set(use), steps
         self.consensus = consensus(labels)
+        self.reading, self.targets, self.subjects = reading, targets, subjects
         self.reads_text = bool(self.use & {"contrastive", "multiview"})
+        self.query = nn.Parameter(torch.zeros(views.shape[-1])) if reading.equations.multiview == "4E" else None
+        line = torch.tensor([math.log(reading.line.scale), reading.line.bias])
+        self.line = nn.Parameter(line) if reading.line.learnt else None  # the logarithm of scale, as SigLIP; bias
         order = prompt_class.argsort(stable=True)
         self.text = text[order]  # prompts of one class stand together, from `first` on
         self.count = torch.bincount(prompt_class)
@@ -109,25 +123,80 @@ class Adaptation(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _index: int) -> Tensor:
         rows, copies, draws = batch
         views = self.adapter(self.views[copies, rows])  # (B, V, D)
-        temperature, of_views, of_samples = self.adapter.temperature, self.labels[rows], self.consensus[rows]
-        total = views.new_zeros(())
+        total = self.of_views(views)
+        if self.targets is not None:
+            total = total + self.softly(views, self.targets[rows], draws)
+            return total + self.of_samples(views, rows, draws, self.use & {"pairs"})
         if "contrastive" in self.use:  # equations (1)-(3) on single views, each with a prompt of its own class
-            text = self.prompts(of_views, draws[:, None].expand_as(of_views))
-            total = losses.objective(
+            classes = self.labels[rows]
+            text = self.prompts(classes, draws[:, None].expand_as(classes))
+            total = total + losses.objective(
                 views.flatten(0, 1)[:, None],
                 text.flatten(0, 1),
-                temperature=temperature,
-                labels=of_views.flatten(),
+                temperature=self.adapter.temperature,
+                labels=classes.flatten(),
                 use=("contrastive",),
+                weights=self.reading.weights,
+                plain=self.reading.plain,
             ).total
-        if rest := self.use - {"contrastive"}:  # equations (4)-(8) on samples
-            # Pairs of views need no text; classes that no prompt names (instances) have none.
-            text = self.prompts(of_samples, draws) if self.reads_text else views[:, 0].detach()
-            total = total + losses.objective(views, text, temperature=temperature, labels=of_samples, use=rest).total
+        return total + self.of_samples(views, rows, draws, self.use & {"pairs", "multiview"})
+
+    def of_samples(self, views: Tensor, rows: Tensor, draws: Tensor, use: set[str]) -> Tensor:
+        """Equations (4)-(8), as far as in use, on samples (B, V, D)."""
+        if not use:
+            return views.new_zeros(())
+        classes, reading = self.consensus[rows], self.reading
+        # Pairs of views need no text; classes that no prompt names (instances) have none.
+        text = self.prompts(classes, draws) if self.reads_text else views[:, 0].detach()
+        scale, bias = self.scale_and_bias()
+        return losses.objective(
+            views,
+            text,
+            temperature=self.adapter.temperature,
+            labels=classes,
+            use=use,
+            readings=reading.equations,
+            weights=reading.weights,
+            plain=reading.plain,
+            subjects=self.subjects[rows] if reading.other_subjects else None,
+            scale=scale,
+            bias=bias,
+            query=self.query,
+        ).total
+
+    def of_views(self, views: Tensor) -> Tensor:
+        """Losses of sibling methods, as far as in use, on views (B, V, D) alone."""
+        total = views.new_zeros(())
+        if "nt-xent" in self.use:
+            total = total + siblings.nt_xent(views)
+        if "barlow-twins" in self.use:
+            total = total + siblings.barlow_twins(views)
+        if "siglip" in self.use:
+            scale, bias = self.scale_and_bias()
+            total = total + siblings.siglip(views, scale=scale, bias=bias)
         return total
 
+    def softly(self, views: Tensor, targets: Tensor, draws: Tensor) -> Tensor:
+        """Equations (1)-(4), as far as in use, with soft targets (B, C): views against one drawn prompt of each class.
+
+        A class takes its draw from the batch's, by turns where there are fewer.
+        """
+        classes = torch.arange(targets.shape[1])
+        text, tau, total = self.prompts(classes, draws[classes % len(draws)]), self.adapter.temperature, 0
+        if "contrastive" in self.use:
+            of_each = targets.repeat_interleave(views.shape[1], 0)
+            total = siblings.soft_contrastive(views.flatten(0, 1), text, targets=of_each, temperature=tau)
+        if "multiview" in self.use:
+            mean = F.normalize(views, dim=-1).mean(1)
+            total = total + siblings.soft_contrastive(mean, text, targets=targets, temperature=tau)
+        return total
+
+    def scale_and_bias(self) -> tuple[Tensor | float, Tensor | float]:
+        """The line inside the sigmoid of (6) and (8)."""
+        return self.reading.line[:2] if self.line is None else (self.line[0].exp(), self.line[1])
+
     def configure_optimizers(self) -> dict[str, object]:
-        optimizer = torch.optim.AdamW(self.adapter.parameters(), lr=RATE, weight_decay=DECAY)
+        optimizer = torch.optim.AdamW(self.parameters(), lr=RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -149,23 +218,30 @@ def fit(
     temperature: float,
     seed: int,
     steps: int = STEPS,
+    reading: Reading = TEXT,
+    targets: np.ndarray | None = None,
+    subjects: np.ndarray | None = None,
 ) -> Adapter:
     """Fit an adapter to classes of views, on one thread: equal arguments give equal weights.
 
     Args:
         views: (A, N, V, D) frozen embeddings of A augmented copies; each sample of a batch shows one of them.
         text: (P, D) prompt embeddings.
-        prompt_class: (P,) class of each prompt; every class in `labels` has one, unless only pairs are in use.
+        prompt_class: (P,) class of each prompt; every class in `labels` has one, unless nothing in use reads text.
         labels: (N, V) class of each view; equal along V where the sample was labelled as a whole.
-        use: parts of `mvlm.losses.objective`.
+        use: parts of `mvlm.losses.objective`, losses of `mvlm.siblings`.
         temperature: of the frozen model, where training starts.
         seed: of weights, batches, copies and prompts.
         steps: of the optimiser.
+        reading: how the objective is read.
+        targets: (N, C) soft, weighted classes, or None: see `Adaptation`. Only the readings of (6) and (8) then count.
+        subjects: (N,) integers, where the reading asks for other subjects.
 
     Raises:
-        ValueError: arrays that do not fit each other, or a class without a prompt.
+        ValueError: arrays that do not fit each other, a class without a prompt, or an unknown loss.
     """
-    _check(views, text, prompt_class, labels, named=set(use) != {"pairs"})
+    _check(views, text, prompt_class, labels, use)
+    _check_beside(labels, prompt_class, reading, targets, subjects)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # another count of threads gives other sums, and so other weights
     try:
@@ -179,6 +255,9 @@ def fit(
                 use=use,
                 temperature=temperature,
                 steps=steps,
+                reading=reading,
+                targets=None if targets is None else torch.from_numpy(np.array(targets, dtype=np.float32)),
+                subjects=None if subjects is None else torch.from_numpy(np.array(subjects, dtype=np.int64)),
             )
             trainer = pl.Trainer(
                 accelerator="cpu",
@@ -207,8 +286,10 @@ def _batches(samples: int, copies: int, steps: int, seed: int) -> Iterator[tuple
 
 
 def _check(
-    views: np.ndarray, text: np.ndarray, prompt_class: np.ndarray, labels: np.ndarray, *, named: bool
+    views: np.ndarray, text: np.ndarray, prompt_class: np.ndarray, labels: np.ndarray, use: Collection[str]
 ) -> None:
+    if (unknown := sorted(set(use) - {*PARTS, *siblings.LOSSES})) or not use:
+        raise ValueError(f"use must name some of {', '.join((*PARTS, *siblings.LOSSES))}, got {unknown or 'none'}")
     if views.ndim != 4 or text.ndim != 2 or views.shape[-1] != text.shape[-1]:
         raise ValueError(f"expected views (A, N, V, D) and text (P, D), got {views.shape} and {text.shape}")
     if labels.shape != views.shape[1:3] or prompt_class.shape != text.shape[:1]:
@@ -216,8 +297,26 @@ def _check(
             f"expected labels {views.shape[1:3]} and prompt_class {text.shape[:1]}, "
             f"got {labels.shape} and {prompt_class.shape}"
         )
-    if named and (silent := sorted(set(np.unique(labels).tolist()) - set(np.unique(prompt_class).tolist()))):
+    silent = sorted(set(np.unique(labels).tolist()) - set(np.unique(prompt_class).tolist()))
+    if silent and set(use) & {"contrastive", "multiview"}:
         raise ValueError(f"labels {silent} have no prompt")
+
+
+def _check_beside(
+    labels: np.ndarray,
+    prompt_class: np.ndarray,
+    reading: Reading,
+    targets: np.ndarray | None,
+    subjects: np.ndarray | None,
+) -> None:
+    samples, count = len(labels), int(prompt_class.max()) + 1
+    if targets is not None and targets.shape != (samples, count):
+        raise ValueError(f"expected targets {(samples, count)}, got {targets.shape}")
+    if targets is not None and (reading.plain or reading.equations.multiview != TEXT.equations.multiview):
+        raise ValueError(f"soft targets are of the default reading of (1)-(4), got {reading}")
+    if reading.other_subjects and (subjects is None or subjects.shape != (samples,)):
+        came = None if subjects is None else subjects.shape
+        raise ValueError(f"negatives of other subjects need subjects {(samples,)}, got {came}")
 
 
 @contextmanager

@@ -15,13 +15,15 @@ from mvlm.faces.corpora import Scan
 from mvlm.samples import Rendering
 from mvlm.settings import Settings
 from mvlm.study import adaptation, embeddings, runs, transfer
-from mvlm.study.adaptation import Prompts, adapt, pseudo_labels
+from mvlm.study.adaptation import adapt
 from mvlm.study.benchmarks import BASIC
-from mvlm.study.methods import METHODS
+from mvlm.study.labelling import Prompts, pseudo_labels
+from mvlm.study.methods import GROUPS, METHODS, READINGS, TABLE_METHODS
 from mvlm.train import fit
 
 SUBJECTS = 8
-TRAINED = [name for name, method in METHODS.items() if method.trains]
+TRAINED = [name for name in TABLE_METHODS if METHODS[name].trains]
+BESIDE = list(dict.fromkeys(name for group in GROUPS.values() for name in group if name not in TABLE_METHODS))
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def corpora(monkeypatch, tmp_path):
 
 
 def run(*methods, settings=None, benchmarks=("BU-3DFE-I",), **further):
-    return runs.run(benchmarks, methods or tuple(METHODS), settings or Settings(), **further)
+    return runs.run(benchmarks, methods or TABLE_METHODS, settings or Settings(), **further)
 
 
 def contents(folder):
@@ -127,8 +129,8 @@ def contents(folder):
 
 def test_a_frame_of_one_row_per_method_and_fold(corpora):
     frame = run()
-    assert frame["method"].tolist() == [name for name in METHODS for _ in range(2)]
-    assert frame["fold"].tolist() == [0, 1] * len(METHODS) and set(frame["folds"]) == {2}
+    assert frame["method"].tolist() == [name for name in TABLE_METHODS for _ in range(2)]
+    assert frame["fold"].tolist() == [0, 1] * len(TABLE_METHODS) and set(frame["folds"]) == {2}
     assert set(frame["data_kind"]) == {"twin"} and set(frame["seed"]) == {0}
     scans = {scan.name: scan for scan in corpora["BU-3DFE", None].scans}
     for name, of in frame.groupby("method"):
@@ -199,6 +201,34 @@ def test_permuted_labels_change_no_weight_below_oracle(corpora):
     assert same.drop("oracle").all() and not same.loc["oracle"].any()
     assert (before["zero_shot"] == after["zero_shot"]).drop("oracle").all()
     assert (before["emotions"] != after["emotions"]).all()
+
+
+def test_no_method_beside_the_tables_reads_a_true_label_unless_it_says_so(corpora):
+    """One run without folds for each: all of one corpus is trained on."""
+    unlabelled = [name for name in BESIDE if METHODS[name].supervision != "oracle"]
+    assert {name for name in BESIDE if name not in unlabelled} < set(READINGS)  # of the upper bound
+    corpora["BU-4DFE", None], corpora["BP4D", None] = FakeCorpus("BU-4DFE", subjects=4), FakeCorpus("BP4D", subjects=4)
+    before = run(*unlabelled, benchmarks=("BU-4DFE-to-BP4D",))
+    corpora["BU-4DFE", None] = FakeCorpus("BU-4DFE", subjects=4, permuted=True)
+    after = run(*unlabelled, benchmarks=("BU-4DFE-to-BP4D",))
+    assert before["weights"].notna().all() and before["weights"].nunique() > len(before) / 2
+    assert (before["fingerprint"] != after["fingerprint"]).all()
+    for column in ("weights", "zero_shot", "cluster_sizes"):
+        assert (before[column] == after[column]).all()
+    for row in before.to_dict("records"):
+        rounds = 0 if row["supervision"] == "instance" else METHODS[row["method"]].rounds
+        assert len(row["pseudo_labels"]) == len(row["cluster_sizes"]) == rounds
+
+
+def test_only_a_transductive_method_sees_the_test_subjects_and_not_their_labels(corpora):
+    before = run("full", "transductive")
+    (unseen,) = sorted(set(before["subjects"].iloc[1]))[:1]
+    corpora["BU-3DFE", None] = FakeCorpus(permuted=True)
+    assert (run("transductive")["weights"].tolist()) == before["weights"].tolist()[2:]
+    corpora["BU-3DFE", None] = FakeCorpus(repainted=(unseen,))
+    assert (before["weights"] != run("full", "transductive")["weights"]).tolist() == [True, False, True, True]
+    sizes = before["cluster_sizes"].map(lambda rounds: sum(rounds[0]))
+    assert sizes.tolist() == [48, 48, 96, 96]
 
 
 def test_test_subjects_reach_no_weight_and_no_statistic(corpora):

@@ -11,26 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from mvlm import evaluate
-from mvlm.pseudo_labels import Clusters, aggregate, cluster, name_clusters, unit_rows
+from mvlm.pseudo_labels import UNUSED, aggregate, unit_rows
 from mvlm.study.embeddings import Embedded
+from mvlm.study.labelling import Prompts, label, named_clusters
 from mvlm.study.methods import Method
 from mvlm.train import Adapter, fit
 
 NEIGHBOURS = 20
-UNUSED = -1  # class of a sample that a round leaves out
-
-
-class Prompts(NamedTuple):
-    """The text side, which no method changes."""
-
-    text: np.ndarray  # (P, D)
-    classes: np.ndarray  # (P,) class 0..C-1 of each
-    temperature: float  # of the frozen model
-
-    def prototypes(self) -> np.ndarray:
-        """(C, D) unit rows: the normalised mean of the prompts of each class."""
-        text = unit_rows("text", self.text)
-        return unit_rows("prototypes", np.stack([text[self.classes == c].mean(0) for c in np.unique(self.classes)]))
 
 
 class Adapted(NamedTuple):
@@ -42,32 +29,36 @@ class Adapted(NamedTuple):
 
 
 def adapt(
-    method: Method, views: np.ndarray, prompts: Prompts, *, seed: int, labels: np.ndarray | None = None
+    method: Method,
+    views: np.ndarray,
+    prompts: Prompts,
+    *,
+    seed: int,
+    labels: np.ndarray | None = None,
+    subjects: np.ndarray | None = None,
 ) -> Adapted:
     """Train as `method` says on embeddings (A, N, V, D) of the training subjects.
 
     Each round labels the samples (with the adapter of the round before, which is the identity at first) and fits a
     fresh adapter. So the last adapter of every method has seen the same number of steps, and an error of an early round
-    lives on only as far as the clusters repeat it.
+    lives on only as far as the labels repeat it.
 
     Args:
         labels: (N,) true classes, for supervision "oracle" alone; with them for another supervision this is an error,
             so that no label can reach it by mistake.
+        subjects: (N,) who is shown, for a reading that asks for it.
     """
     if (labels is not None) != (method.supervision == "oracle"):
         raise ValueError(f"{method.name}: true labels are for supervision oracle, this is {method.supervision}")
+    if method.reading.other_subjects and subjects is None:
+        raise ValueError(f"{method.name}: negatives of other subjects alone need the subjects, got none")
     adapter, history, sizes = None, [], []
     for _ in range(method.rounds):
         current = views[0] if adapter is None else adapter.apply(views[0])
-        matched = evaluate.zero_shot(aggregate(current), prompts.prototypes())
-        if method.supervision == "cluster":
-            classes = pseudo_labels(current, prompts, pooled=not method.aggregate, seed=seed)
-        else:
-            of = {"oracle": labels, "zero-shot": matched, "instance": np.arange(len(matched))}[method.supervision]
-            classes = np.repeat(of[:, None], views.shape[2], axis=1)
-        kept = classes[:, 0] == matched if method.agreed else np.ones(len(classes), bool)
+        classes, targets = label(method, current, prompts, seed=seed, truth=labels)
+        kept = classes[:, 0] != UNUSED
         if method.supervision != "instance":  # an instance is no emotion, right or wrong
-            history.append(np.where(kept[:, None], classes, UNUSED))
+            history.append(classes)
             counted = classes[kept, 0] if method.aggregate else classes.ravel()
             sizes.append(np.bincount(counted, minlength=prompts.classes.max() + 1).tolist())
         adapter = fit(
@@ -78,23 +69,11 @@ def adapt(
             use=method.use,
             temperature=prompts.temperature,
             seed=seed,
+            reading=method.reading,
+            targets=None if targets is None else targets[kept],
+            subjects=np.unique(subjects, return_inverse=True)[1][kept] if method.reading.other_subjects else None,
         )
     return Adapted(adapter, history, sizes)
-
-
-def pseudo_labels(views: np.ndarray, prompts: Prompts, *, pooled: bool, seed: int) -> np.ndarray:
-    """(N, V) class of each view (N, V, D): the name of the cluster of the view or, unless `pooled`, of its sample."""
-    samples, count = views.shape[:2]
-    rows = unit_rows("views", views).reshape(samples * count, -1) if pooled else aggregate(views)
-    clusters, names = named_clusters(rows, prompts, seed=seed)
-    classes = names[clusters.assignment]
-    return classes.reshape(samples, count) if pooled else np.repeat(classes[:, None], count, axis=1)
-
-
-def named_clusters(rows: np.ndarray, prompts: Prompts, *, seed: int) -> tuple[Clusters, np.ndarray]:
-    """Clusters of unit rows (N, D), one per class, and (C,) the class that the prompts give each cluster."""
-    clusters = cluster(rows, prompts.classes.max() + 1, seed=seed)
-    return clusters, name_clusters(clusters.centres, prompts.text, prompts.classes, mean_view=rows.mean(0))
 
 
 class Scores(NamedTuple):
@@ -167,6 +146,9 @@ def record(
 ) -> dict[str, object]:
     """One run, as `mvlm.study.run` describes its record from `names` on.
 
+    A transductive method trains on the test samples too, without their labels; what is measured afterwards is fitted on
+    the training subjects, as for every method.
+
     Args:
         method: the recipe.
         train, test: embeddings of the training and of the test subjects.
@@ -178,8 +160,12 @@ def record(
     prompts = Prompts(*prompts)
     train_views, test_views = train.views(), test.views()[0]
     train_y, test_y = (np.array([emotions.index(e) for e in of.emotions]) for of in (train, test))
+    truth, subjects, unlabelled = train_y, train.subjects, train_views
+    if method.transductive:  # two corpora may name their subjects alike, so that names do not tell them apart
+        truth, subjects = np.concatenate([train_y, test_y]), None
+        unlabelled = np.concatenate([train_views, test.views()], axis=1)
     oracle = method.supervision == "oracle"
-    adapted = adapt(method, train_views, prompts, seed=seed, labels=train_y if oracle else None)
+    adapted = adapt(method, unlabelled, prompts, seed=seed, labels=truth if oracle else None, subjects=subjects)
     train_x, test_x = represent(method, adapted.adapter, train_views[0], test_views)
     scores = score(train_x, train_y, train.subjects, test_x, test_y, method, prompts, seed=seed)
     among = np.array([emotions.index(emotion) for emotion in shown], dtype=int)
@@ -197,7 +183,7 @@ def record(
         "nmi": scores.nmi,
         "naming": scores.naming,
         "change": [float((new != old).mean()) for old, new in pairwise(rounds)],
-        "pseudo_labels": [float((labels == train_y[:, None])[labels != UNUSED].mean()) for labels in rounds],
+        "pseudo_labels": [float((labels == truth[:, None])[labels != UNUSED].mean()) for labels in rounds],
         "cluster_sizes": adapted.sizes,
         "weights": None if adapted.adapter is None else adapted.adapter.digest(),
     }

@@ -34,10 +34,10 @@ COLUMNS = {
 # Whole strings, so that this module counts as depending on what they name (`mvlm.sources`).
 VALUES = {
     "clustering": [("mvlm.pseudo_labels:cluster", "restarts")],
-    "equation (4)": [("mvlm.losses:Readings", "multiview")],
-    "equation (6)": [("mvlm.losses:Readings", "positive")],
-    "equation (8)": [("mvlm.losses:Readings", "negative")],
-    "total loss": [("mvlm.losses:Weights", name) for name in ("contrastive", "multiview", "positive", "negative")],
+    "equation (4)": [("mvlm.readings:Readings", "multiview")],
+    "equation (6)": [("mvlm.readings:Readings", "positive")],
+    "equation (8)": [("mvlm.readings:Readings", "negative")],
+    "total loss": [("mvlm.readings:Weights", name) for name in ("contrastive", "multiview", "positive", "negative")],
     "temperature": [("mvlm.train:COLDEST", "")],
     "backbone and pretraining": [("mvlm.settings:MODEL", "")],
     "optimiser and schedule": [

@@ -1,23 +1,29 @@
-"""Named recipes as data: the ladder of the paper's ablation, with a floor and an upper bound.
+"""Named recipes as data: the ladder of the paper's ablation with its controls, and what is compared with it.
 
 Supervision says where a training sample's class comes from, and stands in every record and table:
 
 - "none": nothing is trained; prompts are matched with the frozen model.
 - "cluster": from clusters of the training subjects' embeddings, named by prompts. No true label is read.
-- "zero-shot": the prompt that the frozen model matches best. No true label is read.
-- "instance": every sample is its own class. No prompt names an instance, so only the pairs of views are left to learn
-  from: equations (5)-(8) with every other sample as a negative. No true label is read.
+- "zero-shot": from the prompts that the frozen model matches. No true label is read.
+- "instance": every sample is its own class. No prompt names an instance, so only the views are left to learn from:
+  equations (5)-(8) with every other sample as a negative, or a sibling's loss. No true label is read.
 - "oracle": from the true labels. An upper bound, not unsupervised.
 
 Every row predicts in the same way: the nearest prompt prototype to the normalised mean of a sample's views, plainly, as
 `MultiviewVLM.classify` does. What differs from row to row is then in the weights alone, and a row needs nothing but its
 weights to classify one scan. Removing the mean of the training subjects (and of the prototypes) before matching helps a
 model across domains; it is no part of the paper's method, and has the row "centred" to itself.
+
+Methods come in groups (`GROUPS`). Those of "tables" stand in Tables I to III; the others ask one question each, and
+share supervision, rounds and aggregation with the row that they are compared with, so that one thing differs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from mvlm.readings import PARTS, TEXT, Line, Reading, Readings, Weights
 
 
 @dataclass(frozen=True)
@@ -27,13 +33,18 @@ class Method:
     Attributes:
         name, title: for records and for tables.
         supervision: "none", "cluster", "zero-shot", "instance" or "oracle".
-        use: parts of `mvlm.losses.objective` it trains with; empty: it trains nothing.
-        rounds: how often samples are clustered and a fresh adapter is fitted to the clusters' names.
+        use: what it minimises: parts of `mvlm.losses.objective`, losses of `mvlm.siblings`; empty: it trains nothing.
+        rounds: how often samples are labelled and a fresh adapter is fitted to the labels.
         aggregate: cluster the aggregated views, so that all views of a sample share a class. Otherwise each view is
             clustered on its own among the views of all samples and has the class of its cluster; where one class for
             the sample is needed (negatives of equation 7), its views vote, ties going to the front view.
         agreed: train only on samples whose cluster has the name that the prompts give the sample itself.
         centred: match prompts after removing the means of training subjects and of prototypes.
+        labelling: "plain", as the supervision says and no more, or how labels are refined: see
+            `mvlm.study.labelling.LABELLINGS`.
+        reading: how the objective is read.
+        transductive: the test subjects' embeddings, without labels, take part in clustering and training. Otherwise no
+            statistic sees them.
     """
 
     name: str
@@ -44,52 +55,149 @@ class Method:
     aggregate: bool = False
     agreed: bool = False
     centred: bool = False
+    labelling: str = "plain"
+    reading: Reading = TEXT
+    transductive: bool = False
 
     @property
     def trains(self) -> bool:
         return bool(self.use)
 
 
+FULL = Method("full", "+ multiview loss (full)", "cluster", PARTS, rounds=3, aggregate=True)
+ORACLE = Method("oracle", "Full, true labels", "oracle", PARTS, rounds=1, aggregate=True)
+ZERO_SHOT = Method("zero-shot-labels", "Full, zero-shot labels", "zero-shot", PARTS, rounds=1, aggregate=True)
+INSTANCE = Method(
+    "instance", "Pairs alone, every sample its own class", "instance", ("pairs",), rounds=1, aggregate=True
+)
+
+_TABLES = (
+    Method("baseline", "Baseline", "none"),
+    Method("centred", "Baseline, centred", "none", centred=True),
+    Method("pseudo-labels", "+ pseudo-labels", "cluster", ("contrastive",), rounds=1),
+    Method("pairs", "+ positive-negative alignment", "cluster", ("contrastive", "pairs"), rounds=1),
+    FULL,
+    replace(FULL, name="agreed", title="Full, only where cluster and prompts agree", agreed=True),
+    ZERO_SHOT,
+    INSTANCE,
+    ORACLE,
+)
+
+# Each part alone, and all but it. What is left out, or left, is all that differs from the full method.
+_RUNGS = tuple(
+    replace(FULL, name=f"full-{name}", title=f"Full, {title}", use=use)
+    for part, equations in (("contrastive", "(1)-(3)"), ("pairs", "(5)-(8)"), ("multiview", "(4)"))
+    for name, title, use in (
+        (part, f"{equations} alone", (part,)),
+        (f"without-{part}", f"without {equations}", tuple(other for other in PARTS if other != part)),
+    )
+)
+
+# Pseudo-labels that are refined or weighted. Those of one sort of supervision differ from its plain row in the
+# labelling alone, but that labels by prompts are remade in three rounds where the labelling looks at the images.
+_PSEUDO = (
+    replace(
+        ZERO_SHOT,
+        name="text-classifier",
+        title="Full, a text classifier's surest labels",
+        labelling="classifier",
+        rounds=3,
+    ),
+    replace(ZERO_SHOT, name="balanced", title="Full, balanced zero-shot labels", labelling="balanced"),
+    replace(
+        ZERO_SHOT,
+        name="neighbours",
+        title="Full, zero-shot labels smoothed over neighbours and weighted",
+        labelling="neighbours",
+        rounds=3,
+    ),
+    replace(FULL, name="seeded", title="Full, clusters started at the prompts", labelling="seeded"),
+    replace(FULL, name="consensus", title="Full, names by consensus of clusterings", labelling="consensus"),
+    replace(FULL, name="soft", title="Full, soft labels of prompts and clusters", labelling="soft"),
+)
+
+# What other methods minimise, on the same towers, adapter, batches and steps.
+_SIBLINGS = (
+    replace(INSTANCE, name="nt-xent", title="SimCLR over views", use=("nt-xent",)),
+    replace(INSTANCE, name="barlow-twins", title="Barlow Twins over views (as MiFaR)", use=("barlow-twins",)),
+    replace(
+        INSTANCE,
+        name="siglip",
+        title="SigLIP over views",
+        use=("siglip",),
+        reading=Reading(line=Line(10.0, -10.0, learnt=True)),
+    ),
+    replace(FULL, name="smile", title="Barlow Twins and (4) (as SMILE-VLM)", use=("barlow-twins", "multiview")),
+)
+
+_TRANSDUCTIVE = (replace(FULL, name="transductive", title="Full, adapted to the test subjects too", transductive=True),)
+
+
+class Variant(NamedTuple):
+    """One other reading of the objective."""
+
+    equation: str  # what is read
+    title: str
+    reading: Reading = TEXT
+    use: tuple[str, ...] = PARTS
+
+
+# Equations (6) and (8) are read alike: the text gives them one sentence. At the start (3) is about log B and (6) + (8)
+# is 2 log 2; three times that is log 64, and 64 is the batch.
+VARIANTS: dict[str, Variant] = {
+    "one-hot": Variant("(1)-(4)", "as printed: only a row's own text is its positive", Reading(plain=True)),
+    "4A": Variant("(4)", "4A: distance of the mean view", Reading(Readings(multiview="4A"))),
+    "4C": Variant("(4)", "4C: mean distance of the views", Reading(Readings(multiview="4C"))),
+    "4D": Variant("(4)", "4D: 4B, and views agree", Reading(Readings(multiview="4D"))),
+    "4E": Variant("(4)", "4E: 4B, views weighed by a learnt query", Reading(Readings(multiview="4E"))),
+    "6B-8B": Variant("(6), (8)", "6B, 8B: cosine over temperature", Reading(Readings("4B", "6B", "8B"))),
+    "6C-8C": Variant("(6), (8)", "6C, 8C: no logarithm", Reading(Readings("4B", "6C", "8C"))),
+    "6D-8D": Variant("(6), (8)", "6D, 8D: logarithm of the mean", Reading(Readings("4B", "6D", "8D"))),
+    "learnt-line": Variant(
+        "(6), (8)", "SigLIP's line: scale 10, bias -10, learnt", Reading(line=Line(10.0, -10.0, learnt=True))
+    ),
+    "other-subjects": Variant("(7)", "negatives of other subjects alone", Reading(other_subjects=True)),
+    "scaled-pairs": Variant("total", "(6) and (8) three times", Reading(weights=Weights(positive=3.0, negative=3.0))),
+    "without-multiview": Variant("total", "without (4)", use=("contrastive", "pairs")),
+}
+_READINGS = {
+    base.name: tuple(
+        replace(
+            base,
+            name=f"{base.name}-{key}",
+            title=f"{'Full' if base is FULL else base.title}, {variant.title}",
+            reading=variant.reading,
+            use=variant.use,
+        )
+        for key, variant in VARIANTS.items()
+    )
+    for base in (FULL, ORACLE)
+}
+
+
+def _names(methods: tuple[Method, ...]) -> tuple[str, ...]:
+    return tuple(method.name for method in methods)
+
+
 METHODS: dict[str, Method] = {
     method.name: method
-    for method in (
-        Method("baseline", "Baseline", "none"),
-        Method("centred", "Baseline, centred", "none", centred=True),
-        Method("pseudo-labels", "+ pseudo-labels", "cluster", ("contrastive",), rounds=1),
-        Method("pairs", "+ positive-negative alignment", "cluster", ("contrastive", "pairs"), rounds=1),
-        Method(
-            "full",
-            "+ multiview loss (full)",
-            "cluster",
-            ("contrastive", "pairs", "multiview"),
-            rounds=3,
-            aggregate=True,
-        ),
-        Method(
-            "agreed",
-            "Full, only where cluster and prompts agree",
-            "cluster",
-            ("contrastive", "pairs", "multiview"),
-            rounds=3,
-            aggregate=True,
-            agreed=True,
-        ),
-        Method(
-            "zero-shot-labels",
-            "Full, zero-shot labels",
-            "zero-shot",
-            ("contrastive", "pairs", "multiview"),
-            rounds=1,
-            aggregate=True,
-        ),
-        Method("instance", "Pairs alone, every sample its own class", "instance", ("pairs",), rounds=1, aggregate=True),
-        Method(
-            "oracle",
-            "Full, true labels",
-            "oracle",
-            ("contrastive", "pairs", "multiview"),
-            rounds=1,
-            aggregate=True,
-        ),
-    )
+    for group in (_TABLES, _RUNGS, _PSEUDO, _SIBLINGS, _TRANSDUCTIVE, *_READINGS.values())
+    for method in group
+}
+LADDER = ("baseline", "pseudo-labels", "pairs", "full")
+TABLE_METHODS = _names(_TABLES)
+RUNGS = ("full", *_names(_RUNGS))
+SUPERVISION = ("full", "zero-shot-labels", "instance", "oracle")
+PSEUDO = ("full", "zero-shot-labels", *_names(_PSEUDO))
+SIBLINGS = ("full", "instance", *_names(_SIBLINGS))
+TRANSDUCTIVE = ("full", *_names(_TRANSDUCTIVE))
+READINGS = tuple(name for base, variants in _READINGS.items() for name in (base, *_names(variants)))
+GROUPS: dict[str, tuple[str, ...]] = {
+    "tables": TABLE_METHODS,
+    "rungs": RUNGS,
+    "supervision": SUPERVISION,
+    "pseudo-labels": PSEUDO,
+    "siblings": SIBLINGS,
+    "transductive": TRANSDUCTIVE,
+    "readings": READINGS,
 }

@@ -32,7 +32,7 @@ ITEMS = {
     "02-model": ("II-B, Fig. 2", "lessons"),
     "03-loss-by-hand": ("II-C, II-D, Eqs. (1)-(8)", "lessons"),
     "04-gradients": ("II-E, Eqs. (9)-(15)", "lessons"),
-    "05-readings": ("Eqs. (4), (6), (8)", "lessons"),
+    "05-readings": ("Eqs. (4), (6), (8)", "study"),
     "06-ranks": ("II-G", "lessons"),
     "07-dynamic-images": ("III, rank pooling", "figures"),
     "08-dials": ("beyond the paper", "figures"),

@@ -27,7 +27,7 @@ from mvlm.settings import Settings
 from mvlm.sources import key, source_key
 from mvlm.study.benchmarks import BENCHMARKS, TABLES, Benchmark
 from mvlm.study.embeddings import Embedded, frozen, model_key, write
-from mvlm.study.methods import METHODS, Method
+from mvlm.study.methods import METHODS, TABLE_METHODS, Method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +88,7 @@ class Part(NamedTuple):
 
 def run(
     benchmarks: Sequence[str] = tuple(BENCHMARKS),
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str] = TABLE_METHODS,
     settings: Settings | None = None,
     *,
     seeds: Sequence[int] = (0,),
