@@ -179,13 +179,14 @@ def draw_curves(frame: pd.DataFrame) -> Drawing:
     down = list(dict.fromkeys(question for question, _ in panels))
     figure = Figure(figsize=(2.35 * across + 0.8, 2.1 * len(down) + 0.7), layout="constrained")
     grid = figure.subplots(len(down), across, sharey="row", squeeze=False)
-    colours = dict(zip(rows["title"].unique(), sns.color_palette("colorblind"), strict=False))
+    colours = _colours(rows)
     for line, question in zip(grid, down, strict=True):
         benchmarks = [benchmark for each, benchmark in panels if each == question]
         for panel, benchmark in zip(line, benchmarks, strict=False):
             part = rows[(rows["question"] == question) & (rows["benchmark"] == benchmark)]
             scale = list(part["at"].unique())
-            for number, (title, group) in enumerate(part.groupby("title", sort=False)):
+            for number, title in enumerate(colours):
+                group = part[part["title"] == title]
                 x = [scale.index(at) + 0.07 * (number - 2) for at in group["at"]]
                 joined = "-" if question != VIEWS else ""
                 panel.errorbar(x, group["value"], yerr=_whiskers(group), fmt="o" + joined, ms=3, lw=1, capsize=1.5,
@@ -233,14 +234,14 @@ def _by_measure(rows: pd.DataFrame, measures: tuple[str, ...]) -> Drawing:
 
     sns.set_theme(style="whitegrid", context="paper")
     measures = tuple(measure for measure in measures if measure in set(rows["measure"]))
-    benchmarks, titles = list(rows["benchmark"].unique()), list(rows["title"].unique())
+    benchmarks, colours = list(rows["benchmark"].unique()), _colours(rows)
     figure = Figure(figsize=(max(2.1 * len(measures) + 1.2, 7.2), 0.62 * len(benchmarks) + 1.2), layout="constrained")
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for panel, measure in zip(panels, measures, strict=True):
         part = rows[rows["measure"] == measure]
-        for number, (colour, title) in enumerate(zip(sns.color_palette("colorblind"), titles, strict=False)):
+        for number, (title, colour) in enumerate(colours.items()):
             group = part[part["title"] == title]
-            shift = (number - (len(titles) - 1) / 2) * 0.15
+            shift = (number - (len(colours) - 1) / 2) * 0.15
             places = [benchmarks.index(name) + shift for name in group["benchmark"]]
             panel.errorbar(group["value"], places, xerr=_whiskers(group), fmt="o", ms=3.5, lw=1, capsize=1.5,
                            color=colour, label=title)  # fmt: skip
@@ -252,6 +253,15 @@ def _by_measure(rows: pd.DataFrame, measures: tuple[str, ...]) -> Drawing:
         panel.set_title(measure.replace(", ", ",\n", 1).replace(" shows ", "\nshows ").replace(" (", "\n("), fontsize=8)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return Drawing(figure, rows, COLUMNS)
+
+
+def _colours(rows: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
+    """Title of each method in the rows, in the order of `METHODS`, and its colour, the same in every figure."""
+    import seaborn as sns
+
+    shown = set(rows["method"])
+    titles = [method.title for name, method in METHODS.items() if name in shown]
+    return dict(zip(titles, sns.color_palette("colorblind"), strict=False))
 
 
 def _whiskers(part: pd.DataFrame, value: str = "value") -> list[pd.Series]:
