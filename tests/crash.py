@@ -1,9 +1,10 @@
 """Kills the tables at random instants and compares what comes out in the end: `python -m tests.crash [KILLS]`.
 
-A copy of the project makes Tables I to III at smoke size, once undisturbed and then again and again with SIGKILL to its
-process group; the same command takes up what is left. Whenever one comes through, its results are compared byte by
-byte, and the next begins from nothing. Kernels have a session of their own and outlive the group for a moment: they
-must do no harm either. The instants come from a fixed seed; what is done at each of them depends on the machine.
+A copy of the project makes Tables I to III at smoke size: once undisturbed, once by two commands at the same time, and
+then again and again with SIGKILL to the process group; the same command takes up what is left. Whenever one comes
+through, its results are compared byte by byte, and the next begins from nothing. Kernels have a session of their own
+and outlive the group for a moment: they must do no harm either. The instants come from a fixed seed; what is done at
+each of them depends on the machine.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def products(root: Path) -> dict[str, bytes]:
 
 
 def crash(command: Sequence[str], root: Path, *, kills: int, seed: int) -> list[str]:
-    """Run a command whole, then kill it `kills` times, then let it come through; what differs from the whole run.
+    """Run a command whole, then twice at once, then kill it `kills` times; whatever differs from the whole run.
 
     Args:
         command: makes everything under `runs/` of `root`, and goes on where it was.
@@ -69,16 +70,19 @@ def crash(command: Sequence[str], root: Path, *, kills: int, seed: int) -> list[
     print(f"undisturbed: {len(whole)} files in {duration:.0f} s", flush=True)
     if not whole:
         return ["undisturbed: no results"]
-    instants, faults = random.Random(seed), []
-    killed = finished = 0
     shutil.rmtree(root / "runs")
+    both = [start(command, root) for _ in range(2)]
+    status = max(abs(process.wait()) for process in both)
+    faults = [f"two at once: {fault}" for fault in _faults(root, whole, status)]
+    shutil.rmtree(root / "runs")
+    print(f"two at once: {'differs' if faults else 'the same bytes'}", flush=True)
+    instants = random.Random(seed)
+    killed, finished = 0, False
     while killed < kills or not finished:
         process = start(command, root)
         limit = None
         if killed < kills:
             limit = max(LEAST, instants.uniform(0, duration))
-        else:
-            finished += 1
         try:
             status = process.wait(limit)
         except subprocess.TimeoutExpired:
@@ -87,6 +91,7 @@ def crash(command: Sequence[str], root: Path, *, kills: int, seed: int) -> list[
             killed += 1
             print(f"kill {killed} after {limit:.1f} s", flush=True)
             continue
+        finished = killed == kills
         found = _faults(root, whole, status)
         faults += [f"after {killed} kills: {fault}" for fault in found]
         print(f"came through after {killed} kills: {'differs' if found else 'the same bytes'}", flush=True)
@@ -120,7 +125,7 @@ def main(arguments: Sequence[str]) -> int:
         root = copied(Path(folder))
         command = [sys.executable, "-m", "mvlm.study.notebooks", *NOTEBOOKS]
         faults = crash(command, root, kills=kills, seed=SEED)
-    print("\n".join(faults) or f"crash-test: {kills} kills, the same bytes")
+    print("\n".join(faults) or f"crash-test: two at once, then {kills} kills: the same bytes")
     return int(bool(faults))
 
 

@@ -38,6 +38,7 @@ def test_a_killed_command_ends_in_the_same_bytes_or_is_found_out(tmp_path: Path,
     assert bool(faults) == differs
     assert all("t.csv differs" in fault for fault in faults)
     said = capsys.readouterr().out
+    assert ("two at once: the same bytes" in said) != differs
     assert said.count("\nkill ") == 3 and said.splitlines()[-1].startswith("came through after 3 kills")
 
 

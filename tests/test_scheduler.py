@@ -1,8 +1,9 @@
-"""SCHEDULER=: the same plan on a running Dask scheduler gives the same records, and outlives a worker."""
+"""Many runs elsewhere, and at once: SCHEDULER= gives the same records, and so do two commands on one folder."""
 
 import os
 import signal
 from collections.abc import Iterator
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,31 @@ def test_a_scheduler_gives_the_same_records(address: str, monkeypatch: pytest.Mo
         made[place] = {path.name: path.read_bytes() for path in (tmp_path / place / "records").iterdir()}
     assert len(frame) == 4 and frame["weights"].nunique() == 2
     assert made["here"] == made["there"] and len(made["here"]) == 4
+
+
+def made_by_hand(folder: str, own: str) -> None:
+    """The same small plan, in a process of its own, its records in a folder that others write to."""
+    mvlm.settings.RUNS = Path(folder)
+    runs.embedded = embeddings_in(Path(own))
+    runs.run(("BU-4DFE",), ("baseline", "pairs"), Settings(profile="smoke", jobs=1))
+
+
+def test_two_commands_at_once_do_no_harm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    own = [tmp_path / name for name in "abc"]
+    for folder in own:
+        folder.mkdir()
+    monkeypatch.setattr(runs, "embedded", embeddings_in(own[0]))
+    monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path / "one")
+    runs.run(("BU-4DFE",), ("baseline", "pairs"), Settings(profile="smoke", jobs=1))
+    context = get_context("spawn")
+    both = [context.Process(target=made_by_hand, args=(str(tmp_path / "two"), str(folder))) for folder in own[1:]]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / n / "records").iterdir()} for n in ("one", "two"))
+    assert one == two and len(one) == 4
 
 
 def process_of(_item: int) -> int:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOT_STATED, ABSENT = "n. s.", "absent"
+_STATED = f"stated in the paper, licensed corpora ({NOT_STATED}: not stated)"
 _WIDTH = 0.19  # of a bar, in groups
 
 
@@ -51,8 +52,7 @@ def draw_ablation(frame: pd.DataFrame) -> Drawing:
         part = ours[ours["method"] == method]
         x = [places.index(name) + shift for name in part["asked"]]
         above.bar(x, part["mean"], _WIDTH, color=colour, label=METHODS[method].title, edgecolor="white", lw=0.5)
-        spread = [part["mean"] - part["low"], part["high"] - part["mean"]]
-        above.errorbar(x, part["mean"], yerr=spread, fmt="none", ecolor="0.2", capsize=2, lw=1)
+        above.errorbar(x, part["mean"], yerr=_whiskers(part, "mean"), fmt="none", ecolor="0.2", capsize=2, lw=1)
         for row in theirs[theirs["method"] == method].to_dict("records"):
             place = _middle(places, row["benchmark"]) + shift
             if row["paper"] == row["paper"]:
@@ -69,8 +69,8 @@ def draw_ablation(frame: pd.DataFrame) -> Drawing:
             above.text(place, 3, ABSENT, ha="center", fontsize=8, color="0.4")
     kinds = ", ".join(ours["data_kind"].unique())
     above.set(ylabel="accuracy, %", ylim=(0, 105), title=f"measured on the data kind {kinds}, 95 % intervals")
-    below.set(ylabel="accuracy, %", ylim=(0, 118), title=f"stated in the paper, licensed corpora ({NOT_STATED}: not)")
-    below.set_xticks(range(len(places)), [name.replace(", ", "\n") for name in places])
+    below.set(ylabel="accuracy, %", ylim=(0, 118), title=_STATED)
+    below.set_xticks(range(len(places)), [_label(name) for name in places])
     for panel in (above, below):
         panel.grid(axis="x", visible=False)
     figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=5)
@@ -97,7 +97,7 @@ def draw_gains(frame: pd.DataFrame) -> Drawing:
     kinds = ", ".join(ours["data_kind"].unique())
     for panel, part, columns, value, title in (
         (above, ours, asked(), "difference", f"measured on the data kind {kinds}; * the 95 % interval excludes 0"),
-        (below, theirs, list(BENCHMARKS), "paper", f"stated in the paper, licensed corpora ({NOT_STATED}: not)"),
+        (below, theirs, list(BENCHMARKS), "paper", _STATED),
     ):
         cells = {(row["method"], row["asked"]): row for row in part.to_dict("records")}
         numbers = np.array([[cells.get((m, c), {}).get(value, np.nan) for c in columns] for m in rungs], dtype=float)
@@ -109,7 +109,7 @@ def draw_gains(frame: pd.DataFrame) -> Drawing:
                 strong = abs(np.nan_to_num(numbers[y, x])) > 0.6 * most
                 colour = "white" if strong else "0.4" if np.isnan(numbers[y, x]) else "0.1"
                 panel.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=7.5, color=colour)
-        panel.set_xticks([x + 0.5 for x in range(len(columns))], [name.replace(", ", "\n") for name in columns])
+        panel.set_xticks([x + 0.5 for x in range(len(columns))], [_label(name) for name in columns])
         panel.set_yticks([y + 0.5 for y in range(len(rungs))], [METHODS[m].title for m in rungs], rotation=0)
         panel.tick_params(length=0)
         panel.set_title(title)
@@ -136,7 +136,7 @@ def draw_forest(frame: pd.DataFrame, against: str = "baseline") -> Drawing:
     benchmarks = list(rows["benchmark"].unique())
     figure = Figure(figsize=(1.35 * len(benchmarks) + 3.2, 0.24 * len(lines) + 0.3 * len(questions) + 0.9),
                     layout="constrained")  # fmt: skip
-    grid = figure.subplots(len(questions), len(benchmarks), sharex="col", sharey="row", squeeze=False,
+    grid = figure.subplots(len(questions), len(benchmarks), sharex=True, sharey="row", squeeze=False,
                            height_ratios=[heights[question] + 0.6 for question in questions])  # fmt: skip
     for colour, line, question in zip(sns.color_palette("colorblind"), grid, questions, strict=False):
         methods = lines[lines["question"] == question]
@@ -145,8 +145,7 @@ def draw_forest(frame: pd.DataFrame, against: str = "baseline") -> Drawing:
             part = rows[(rows["question"] == question) & (rows["benchmark"] == benchmark)]
             places = [order.index(method) for method in part["method"]]
             clear = (part["low"] > 0) | (part["high"] < 0)
-            spread = [part["value"] - part["low"], part["high"] - part["value"]]
-            panel.errorbar(part["value"], places, xerr=spread, fmt="none", ecolor=colour, capsize=2, lw=1.2)
+            panel.errorbar(part["value"], places, xerr=_whiskers(part), fmt="none", ecolor=colour, capsize=2, lw=1.2)
             face = [colour if one_sided else "white" for one_sided in clear]
             panel.scatter(part["value"], places, c=face, edgecolors=[colour], s=22, zorder=3)
             panel.axvline(0, color="0.3", lw=1)
@@ -154,7 +153,7 @@ def draw_forest(frame: pd.DataFrame, against: str = "baseline") -> Drawing:
             panel.set_ylim(len(order) - 0.4, -0.6)
         line[0].set_title(question, loc="left", fontsize=8, fontweight="bold", color=colour)
     for panel, benchmark in zip(grid[-1], benchmarks, strict=True):
-        panel.set_xlabel(benchmark.replace(", ", "\n"), fontsize=8)
+        panel.set_xlabel(_label(benchmark), fontsize=8)
     kinds = ", ".join(rows["data_kind"].unique())
     figure.supxlabel(f"points of accuracy above {METHODS[against].title}, {kinds}; filled: the interval excludes 0",
                      fontsize=8)  # fmt: skip
@@ -180,17 +179,17 @@ def draw_curves(frame: pd.DataFrame) -> Drawing:
     down = list(dict.fromkeys(question for question, _ in panels))
     figure = Figure(figsize=(2.35 * across + 0.8, 2.1 * len(down) + 0.7), layout="constrained")
     grid = figure.subplots(len(down), across, sharey="row", squeeze=False)
-    colours = dict(zip(rows["title"].unique(), sns.color_palette("colorblind"), strict=False))
+    colours = _colours(rows)
     for line, question in zip(grid, down, strict=True):
         benchmarks = [benchmark for each, benchmark in panels if each == question]
         for panel, benchmark in zip(line, benchmarks, strict=False):
             part = rows[(rows["question"] == question) & (rows["benchmark"] == benchmark)]
             scale = list(part["at"].unique())
-            for number, (title, group) in enumerate(part.groupby("title", sort=False)):
+            for number, title in enumerate(colours):
+                group = part[part["title"] == title]
                 x = [scale.index(at) + 0.07 * (number - 2) for at in group["at"]]
-                spread = [group["value"] - group["low"], group["high"] - group["value"]]
                 joined = "-" if question != VIEWS else ""
-                panel.errorbar(x, group["value"], yerr=spread, fmt="o" + joined, ms=3, lw=1, capsize=1.5,
+                panel.errorbar(x, group["value"], yerr=_whiskers(group), fmt="o" + joined, ms=3, lw=1, capsize=1.5,
                                color=colours[title], label=title)  # fmt: skip
             panel.axhline(part["chance"].iloc[0], ls="--", color="0.4", lw=1)
             panel.set_xticks(range(len(scale)), [at.removeprefix("level ") for at in scale])
@@ -200,7 +199,12 @@ def draw_curves(frame: pd.DataFrame) -> Drawing:
         line[0].set_ylabel(f"{question}\naccuracy, %")
         for panel in line[len(benchmarks) :]:
             panel.remove()
-    figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    handles = grid[0][0].get_legend_handles_labels()
+    if across > sum(question == down[0] for question, _ in panels):  # the first line has room
+        legend = grid[0][0].legend(*handles, loc="center left", bbox_to_anchor=(1.1, 0.5))
+        legend.set_in_layout(False)
+    else:
+        figure.legend(*handles, loc="outside lower center", ncols=3)
     return Drawing(figure, rows, COLUMNS)
 
 
@@ -230,18 +234,17 @@ def _by_measure(rows: pd.DataFrame, measures: tuple[str, ...]) -> Drawing:
 
     sns.set_theme(style="whitegrid", context="paper")
     measures = tuple(measure for measure in measures if measure in set(rows["measure"]))
-    benchmarks, titles = list(rows["benchmark"].unique()), list(rows["title"].unique())
-    figure = Figure(figsize=(2.1 * len(measures) + 1.2, 0.62 * len(benchmarks) + 1.2), layout="constrained")
+    benchmarks, colours = list(rows["benchmark"].unique()), _colours(rows)
+    figure = Figure(figsize=(max(2.1 * len(measures) + 1.2, 7.2), 0.62 * len(benchmarks) + 1.2), layout="constrained")
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for panel, measure in zip(panels, measures, strict=True):
         part = rows[rows["measure"] == measure]
-        for number, (colour, title) in enumerate(zip(sns.color_palette("colorblind"), titles, strict=False)):
+        for number, (title, colour) in enumerate(colours.items()):
             group = part[part["title"] == title]
-            shift = (number - (len(titles) - 1) / 2) * 0.15
+            shift = (number - (len(colours) - 1) / 2) * 0.15
             places = [benchmarks.index(name) + shift for name in group["benchmark"]]
-            spread = [group["value"] - group["low"], group["high"] - group["value"]]
-            panel.errorbar(group["value"], places, xerr=spread, fmt="o", ms=3.5, lw=1, capsize=1.5, color=colour,
-                           label=title)  # fmt: skip
+            panel.errorbar(group["value"], places, xerr=_whiskers(group), fmt="o", ms=3.5, lw=1, capsize=1.5,
+                           color=colour, label=title)  # fmt: skip
         for row in part.drop_duplicates("benchmark").dropna(subset="chance").to_dict("records"):
             place = benchmarks.index(row["benchmark"])
             panel.vlines(row["chance"], place - 0.42, place + 0.42, colors="0.4", ls="--", lw=1)
@@ -250,6 +253,25 @@ def _by_measure(rows: pd.DataFrame, measures: tuple[str, ...]) -> Drawing:
         panel.set_title(measure.replace(", ", ",\n", 1).replace(" shows ", "\nshows ").replace(" (", "\n("), fontsize=8)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return Drawing(figure, rows, COLUMNS)
+
+
+def _colours(rows: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
+    """Title of each method in the rows, in the order of `METHODS`, and its colour, the same in every figure."""
+    import seaborn as sns
+
+    shown = set(rows["method"])
+    titles = [method.title for name, method in METHODS.items() if name in shown]
+    return dict(zip(titles, sns.color_palette("colorblind"), strict=False))
+
+
+def _whiskers(part: pd.DataFrame, value: str = "value") -> list[pd.Series]:
+    # Rounding may leave the end of a narrow interval on the wrong side of its mean.
+    return [(part[value] - part["low"]).clip(lower=0), (part["high"] - part[value]).clip(lower=0)]
+
+
+def _label(asked_as: str) -> str:
+    """The name of a column in two lines: "BU-4DFE / to BP4D, 6-way"."""
+    return asked_as.replace("-to-", "\nto ")
 
 
 def _middle(places: list[str], benchmark: str) -> float:

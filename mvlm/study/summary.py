@@ -220,12 +220,12 @@ def _accuracy(right: Sequence[np.ndarray], subjects: Sequence[Sequence[str]]) ->
 def render_summary(frame: pd.DataFrame) -> list[Part]:
     """Render the summary from its CSV: a table for each question."""
     parts = []
-    kinds = f"data kind {', '.join(frame['data_kind'].unique())}, profile {', '.join(frame['profile'].unique())}"
     for title, rows in frame.groupby("question", sort=False):
+        kinds = f"Data kind {', '.join(rows['data_kind'].unique())}, profile {', '.join(rows['profile'].unique())}."
         if title == FOUNDATION:
             columns = {name: name for name in FOUNDATIONS.values()}
             cells = _crossed(rows, {"benchmark": "Benchmark", "measure": "Measure"}, "title", columns)
-            note = f"Percent [95 % interval, {BOOTSTRAP}] on the twins, frozen. Absent: not measured."
+            note = f"Percent [95 % interval, {BOOTSTRAP}] of the frozen model. Absent: not measured. {kinds}"
         elif title in {question.title for question in QUESTIONS}:
             what = rows["measure"].where(rows["against"].isna() | (rows["against"] == ""), "above " + rows["against"])
             keys = {"title": "Method", "supervision": "Supervision", "what": "Measure"}
@@ -233,14 +233,14 @@ def render_summary(frame: pd.DataFrame) -> list[Part]:
             cells = _crossed(rows.assign(what=what), keys, "benchmark", columns)
             note = (
                 f"Accuracy in percent [95 % interval, {BOOTSTRAP}]; differences in points on the same folds [95 % "
-                f"interval, {' or '.join(TEST.values())}], * where the interval excludes 0. {kinds.capitalize()}."
+                f"interval, {' or '.join(TEST.values())}], * where the interval excludes 0. {kinds}"
             )
         else:
             where = "at" if rows["at"].any() else "measure"
             columns = {name: name for name in rows[where].unique()}
             cells = _crossed(rows, {"benchmark": "Benchmark", "title": "Method"}, where, columns)
             interval = " or ".join(rows["interval"].dropna().unique())
-            note = f"{_MEASURED[title]} Percent [{interval}]. {kinds.capitalize()}."
+            note = f"{_MEASURED[title]} Percent [{interval}]. {kinds}"
         parts.append(Part(f"Summary: {title}", cells, note))
     return parts
 
