@@ -309,7 +309,7 @@ def _check_beside(
     targets: np.ndarray | None,
     subjects: np.ndarray | None,
 ) -> None:
-    samples, count = len(labels), prompt_class.max() + 1
+    samples, count = len(labels), int(prompt_class.max()) + 1
     if targets is not None and targets.shape != (samples, count):
         raise ValueError(f"expected targets {(samples, count)}, got {targets.shape}")
     if targets is not None and (reading.plain or reading.equations.multiview != TEXT.equations.multiview):
