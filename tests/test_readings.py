@@ -41,7 +41,7 @@ def test_a_reading_is_compared_with_the_default_of_its_supervision():
         assert rows.loc[method, "equation"] == "(4)" and rows.loc[method, "reading"] == VARIANTS["4A"].title
     assert rows.loc["full", "accuracy"] == 70 and rows.loc["full", "std"] == pytest.approx(10)
     assert rows.loc[["full", "oracle"], "difference"].isna().all() and rows["difference"].isna().sum() == 2
-    assert rows.loc["full-4A", "labels_right"] == 80 and rows.loc["oracle-4A", "labels_right"] == 100
+    assert rows.loc[["full-4A", "oracle-4A"], "labels_right"].tolist() == pytest.approx([80, 100])
 
 
 def test_runs_that_are_not_paired_are_refused():
@@ -55,7 +55,8 @@ def test_the_page_and_the_figure_show_every_reading():
     (part,) = render_readings(frame)
     assert len(part.cells) == 1 + len(VARIANTS) and len(part.cells.columns) == 2 + 4
     line = part.cells.set_index("Reading").loc[VARIANTS["4A"].title]
-    assert line["BU-3DFE-I (twin), cluster"].startswith("+30.0 [") and line["Bosphorus (twin), oracle"].startswith("+0.0")
+    assert line["BU-3DFE-I (twin), cluster"].startswith("+30.0 [")
+    assert line["Bosphorus (twin), oracle"].startswith("+0.0 [")
     drawing = draw_readings(frame)
     assert len(drawing.frame) == 2 * 2 * len(VARIANTS) and list(drawing.columns) == list(drawing.frame.columns)
     panels = drawing.figure.axes

@@ -124,7 +124,7 @@ def draw_readings(frame: pd.DataFrame) -> Drawing:
 
     sns.set_theme(style="whitegrid", context="paper")
     rows = frame[frame["difference"].notna()].reset_index(drop=True)
-    lines = [f"{equation} {reading}" for equation, reading in rows[["equation", "reading"]].drop_duplicates().to_numpy()]
+    lines = (rows["equation"] + " " + rows["reading"]).drop_duplicates().tolist()
     present = rows["benchmark"].unique()
     figure = Figure(figsize=(2.6 * len(present) + 2.6, 0.34 * len(lines) + 1.2), layout="constrained")
     panels = figure.subplots(1, len(present), sharex=True, sharey=True, squeeze=False)[0]
