@@ -24,7 +24,7 @@ READY := .venv/.ready
 NOTEBOOK := $(PY) -m mvlm.study.notebooks
 TABLES := 10-table1 11-table2 12-table3
 FIGURES := 01-faces-and-views 07-dynamic-images 08-dials 20-fig3-fig6 22-fig7
-STUDY := 13-summary
+STUDY := 05-readings 13-summary
 LESSONS := 00-audit 01-faces-and-views 02-model 03-loss-by-hand 04-gradients 06-ranks 07-dynamic-images 90-deviations
 
 .DEFAULT_GOAL := help

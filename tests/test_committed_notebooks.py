@@ -10,7 +10,7 @@ from mvlm.faces.twins import Twin, export
 from mvlm.settings import VARIABLES
 from mvlm.study.benchmarks import TABLES
 from mvlm.study.knowledge import MEASURES, PROTOCOLS
-from mvlm.study.methods import METHODS
+from mvlm.study.methods import READINGS, TABLE_METHODS
 from mvlm.study.notebooks import NOTEBOOKS, run_notebook
 from mvlm.study.probes import KNOWS, LABELS, NAMES, ON, VIEWS
 from mvlm.study.summary import FOUNDATION, LEVELS, QUESTIONS, studied
@@ -37,6 +37,7 @@ def test_no_notebook_is_left_out():
         "01-faces-and-views",
         "03-loss-by-hand",
         "04-gradients",
+        "05-readings",
         "06-ranks",
         "07-dynamic-images",
         "02-model",
@@ -97,6 +98,14 @@ def test_gradients(smoke):
     assert json.loads((results / "figures/gradients-training.json").read_text())["data_kind"] == "twin"
 
 
+def test_readings(smoke):
+    outcome, results = smoke("05-readings")
+    table = pd.read_csv(results / "tables/readings.csv")
+    assert outcome.ran and set(table["method"]) == set(READINGS) and set(table["data_kind"]) == {"twin"}
+    assert set(table["benchmark"]) == {"Bosphorus"} and set(table["folds"]) == {2}
+    assert json.loads((results / "figures/readings.json").read_text())["notebook"] == "05-readings"
+
+
 def test_ranks(smoke):
     _, results = smoke("06-ranks", {"RANKS": [2]})
     ways = pd.read_csv(results / "figures/ranks-gathers.csv").set_index("way")
@@ -127,12 +136,12 @@ def test_tables(smoke, item: str, printed: int):
     outcome, results = smoke(notebook)
     table = pd.read_csv(results / f"tables/{item}.csv", keep_default_na=False, na_values=[""])
     ours = table["source"] == "measured"
-    assert set(table.loc[ours, "method"]) == set(METHODS) and set(table.loc[ours, "profile"]) == {"smoke"}
+    assert set(table.loc[ours, "method"]) == set(TABLE_METHODS) and set(table.loc[ours, "profile"]) == {"smoke"}
     assert set(table.loc[ours, "benchmark"]) == set(TABLES[item].benchmarks)
     assert set(table.loc[ours, "data_kind"]) == {"twin"} and (~ours).sum() == printed
     assert table.loc[ours, "paper"].isna().all() and table.loc[~ours, "mean"].isna().all()  # no column is shared
     about = json.loads((results / f"tables/{item}.json").read_text())
-    assert about["data_kind"] == "twin" and about["content_key"] and set(about["supervision"]) == set(METHODS)
+    assert about["data_kind"] == "twin" and about["content_key"] and set(about["supervision"]) == set(TABLE_METHODS)
     assert outcome.page.is_file()
 
 
