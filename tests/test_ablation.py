@@ -7,8 +7,9 @@ from made_records import made_runs
 
 from mvlm.statistics import corrected_resampled_t
 from mvlm.study import ablation
-from mvlm.study.ablation import FIG3_COLUMNS, FIG6_COLUMNS, LADDER, asked, fig3_table, fig6_table
+from mvlm.study.ablation import FIG3_COLUMNS, FIG6_COLUMNS, asked, fig3_table, fig6_table
 from mvlm.study.benchmarks import BENCHMARKS
+from mvlm.study.methods import LADDER
 from mvlm.study.plots import draw_ablation, draw_gains
 
 

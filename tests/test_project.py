@@ -20,9 +20,9 @@ ROOMS = """
     siblings foundation gradients pseudo_labels refined_labels train evaluate statistics explain classify study __main__
 """.split()
 STUDY = """
-    benchmarks methods embeddings labelling adaptation heat inspection runs transfer pages notebooks verify sheets report
-    accuracy comparisons drawings readings attention knowledge dials ablation probes summary plots gathers transcripts
-    checks clock audit deviations
+    benchmarks methods embeddings labelling adaptation heat inspection runs transfer pages notebooks verify sheets
+    report accuracy comparisons drawings readings attention knowledge dials ablation probes summary plots gathers
+    transcripts checks clock audit deviations
 """.split()
 
 

@@ -8,6 +8,7 @@ from made_records import FOLDS, SUBJECTS, made_inspections, made_runs
 from mvlm.settings import Settings
 from mvlm.statistics import corrected_resampled_t
 from mvlm.study import probes, summary
+from mvlm.study.methods import TABLE_METHODS
 from mvlm.study.plots import draw_curves, draw_forest, draw_knows, draw_names
 from mvlm.study.probes import INSPECTED, KNOWS, LABELS, NAMES, ON, VIEWS
 from mvlm.study.summary import COLUMNS, FOUNDATION, LEVELS, QUESTIONS, render_summary, studied, summary_table
@@ -103,10 +104,18 @@ def test_every_figure_is_drawn_from_rows_of_the_summary(frame: pd.DataFrame):
 
 def test_what_is_prepared_is_what_is_read(monkeypatch: pytest.MonkeyPatch, both):
     asked = []
-    monkeypatch.setattr(summary, "run", lambda **arguments: asked.append(arguments["methods"]))
+
+    def run(benchmarks=("BP4D", "BU-4DFE", "BU-3DFE-I"), methods=TABLE_METHODS, settings=None, *, seeds):
+        asked.append((tuple(benchmarks), tuple(methods), settings))
+        assert seeds == (0,)
+        return pd.DataFrame({"benchmark": benchmarks})
+
+    monkeypatch.setattr(summary, "run", run)
     monkeypatch.setattr(summary, "inspected", lambda **_: asked.append(INSPECTED))
     summary.prepare_summary(Settings())
-    assert asked == [studied(), INSPECTED] and set(INSPECTED) <= set(studied())
+    others = tuple(name for name in studied() if name not in TABLE_METHODS)
+    assert asked[0][1] == TABLE_METHODS and asked[1] == (("BU-3DFE-I", "BU-4DFE"), others, Settings())  # what is there
+    assert asked[2] == INSPECTED and set(INSPECTED) <= {*TABLE_METHODS} <= {*TABLE_METHODS, *others}
     cost = summary.cost(*both)
     assert cost["count"].tolist() == [len(both[0]), len(both[1])]
     assert cost["fits"].iloc[1] == len(ON) * FOLDS * (1 + 1 + 3 + 1)  # pairs, instance, full, oracle

@@ -14,13 +14,12 @@ from mvlm.study.accuracy import AMONG_SHOWN, FILES, PAPER, accuracy_table, colum
 from mvlm.study.accuracy import COLUMNS as OF_TABLES
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.comparisons import AGAINST, difference
-from mvlm.study.methods import METHODS
+from mvlm.study.methods import LADDER, METHODS
 from mvlm.study.runs import run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LADDER = ("baseline", "pseudo-labels", "pairs", "full")
 GAINS = "ablation.csv"
 OURS = "MultiviewVLM"  # the paper's name of its full method
 # How a benchmark is asked -> column of the records with what was predicted then.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mvlm.study.ablation import FIG3_COLUMNS, FIG6_COLUMNS, LADDER, asked
+from mvlm.study.ablation import FIG3_COLUMNS, FIG6_COLUMNS, asked
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.drawings import Drawing
-from mvlm.study.methods import METHODS
+from mvlm.study.methods import LADDER, METHODS
 from mvlm.study.probes import (
     FUSED,
     KNOWS,
@@ -143,6 +143,11 @@ def draw_forest(frame: pd.DataFrame, against: str = "baseline") -> Drawing:
         order = list(methods["method"])
         for panel, benchmark in zip(line, benchmarks, strict=True):
             part = rows[(rows["question"] == question) & (rows["benchmark"] == benchmark)]
+            if part.empty:  # not run there
+                panel.set_frame_on(False)
+                panel.tick_params(left=False, bottom=False, labelbottom=False)
+                panel.grid(visible=False)
+                continue
             places = [order.index(method) for method in part["method"]]
             clear = (part["low"] > 0) | (part["high"] < 0)
             panel.errorbar(part["value"], places, xerr=_whiskers(part), fmt="none", ecolor=colour, capsize=2, lw=1.2)

@@ -16,12 +16,12 @@ from mvlm.faces.corpora import open_corpus
 from mvlm.samples import catalogue
 from mvlm.settings import Settings
 from mvlm.statistics import summary
-from mvlm.study.ablation import ASKED, LADDER, ways
+from mvlm.study.ablation import ASKED, ways
 from mvlm.study.accuracy import column_title
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.comparisons import AGAINST, difference
 from mvlm.study.knowledge import FOUNDATIONS, PROTOCOLS, cards
-from mvlm.study.methods import METHODS
+from mvlm.study.methods import LADDER, METHODS, PSEUDO, RUNGS, SIBLINGS, SUPERVISION, TABLE_METHODS, TRANSDUCTIVE
 from mvlm.study.probes import (
     ACCURACY,
     BOOTSTRAP,
@@ -58,9 +58,15 @@ class Question(NamedTuple):
 # The one place where a group of methods enters the study.
 QUESTIONS = (
     Question("the ladder", ("baseline", "centred", *LADDER[1:])),
-    Question("supervision", ("instance", "zero-shot-labels", "full", "oracle"), (AGAINST, "full", "oracle")),
-    Question("better pseudo-labels", ("baseline", "full", "agreed")),
+    Question("rungs alone, and left out", RUNGS),
+    Question("supervision", SUPERVISION, (AGAINST, "full", "oracle")),
+    Question("better pseudo-labels", ("agreed", *PSEUDO)),
+    Question("siblings", SIBLINGS),
+    Question("adapted to the test subjects, too", TRANSDUCTIVE),
 )
+# Where methods are run that stand in no table: one corpus of each kind that a method can learn from, so that a study
+# ends within the hour.
+STUDIED_ON = ("BU-3DFE-I", "Bosphorus", "BU-4DFE")
 LEVELS, FOUNDATION = "intensity", "emotion words in the foundation's captions"
 LEVELS_ON = "BU-3DFE-II"
 TEST = {"folds": "corrected resampled t over folds", "subjects": "paired t over subjects"}
@@ -96,9 +102,22 @@ def studied() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for asked in QUESTIONS for name in (*asked.against, *asked.methods)))
 
 
+def study_records(settings: Settings | None = None, *, seeds: Sequence[int] = (0,)) -> pd.DataFrame:
+    """Records of every method of the study, computing those that are missing: see `run`.
+
+    Methods of the tables are run on all benchmarks, the others on `STUDIED_ON`, as far as these are there.
+    """
+    import pandas as pd
+
+    tables = run(settings=settings, seeds=seeds)
+    places = [name for name in STUDIED_ON if name in set(tables["benchmark"])]
+    others = [name for name in studied() if name not in TABLE_METHODS]
+    return pd.concat([tables, run(places, others, settings, seeds=seeds)], ignore_index=True) if places else tables
+
+
 def prepare_summary(settings: Settings) -> None:
     """Computes the runs and the inspections that the summary needs."""
-    run(methods=studied(), settings=settings)
+    study_records(settings)
     inspected(settings=settings)
 
 
@@ -117,7 +136,7 @@ def summary_table(records: pd.DataFrame, inspections: pd.DataFrame, settings: Se
     """The whole summary, rows with `COLUMNS`.
 
     Args:
-        records: what `mvlm.study.run` returns, of `studied`.
+        records: what `study_records` returns.
         inspections: what `mvlm.study.probes.inspected` returns.
         settings: of the corpora whose index knows the levels, and of the views; None reads them from the environment.
     """
@@ -136,11 +155,11 @@ def summary_table(records: pd.DataFrame, inspections: pd.DataFrame, settings: Se
 
 
 def question_rows(question: Question, records: pd.DataFrame) -> list[dict[str, Any]]:
-    """Accuracy of each method on each benchmark, and its differences to those it is compared with."""
+    """Accuracy of each method on each benchmark where all were run, and its differences to what it is compared with."""
     rows = []
     for benchmark, of in records.groupby("benchmark", sort=False):
         groups = dict(iter(of.groupby("method", sort=False)))
-        for method in question.methods:
+        for method in question.methods if groups.keys() >= {*question.methods} else ():
             runs = groups[method]
             for way in ways(benchmark):
                 shared = _head(runs, question.title, column_title(benchmark, way), method)
