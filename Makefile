@@ -4,7 +4,7 @@ ifeq ($(filter grouped-target,$(.FEATURES)),)
 $(error GNU make 4.3 or newer is needed, this is $(MAKE_VERSION))
 endif
 
-VARIABLES := DATA PROFILE MODEL PRETRAINED JOBS SCHEDULER SKIP_BAD CHANNEL YAWS
+VARIABLES := DATA PROFILE MODEL PRETRAINED JOBS SCHEDULER SKIP_BAD CHANNEL YAWS DEVICES TRAINING
 UNKNOWN := $(strip $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $(v))),$(filter-out $(VARIABLES),$(v)))))
 ifneq ($(UNKNOWN),)
 $(error $(UNKNOWN): no such variable; there are $(VARIABLES))
@@ -44,6 +44,8 @@ help: ## this list
 	@echo '  SKIP_BAD      1: go on without unreadable scans, and list them [0]'
 	@echo '  CHANNEL       what views show: shaded, texture, depth or normals [shaded]'
 	@echo '  YAWS          angles of the views, degrees, positive on the left [0,45,-45]'
+	@echo '  DEVICES       what PROFILE=full trains on: 2, cuda:4, cpu:2 [all GPUs, else the processor]'
+	@echo '  TRAINING      how it trains: "epochs=5 batch=256 image=4 pieces=2", see mvlm/training.py'
 	@echo
 	@echo 'The default writes results/, anything else runs/results/.'
 

@@ -16,12 +16,12 @@ from mvlm.settings import ROOT, VARIABLES
 
 # Data flows down this list: a room imports only from rooms above it.
 ROOMS = """
-    settings sources workers faces samples prompts captions strangers model distributed rows chunks losses foundation
-    gradients pseudo_labels train evaluate statistics explain classify study __main__
+    training settings sources workers launch faces samples prompts captions strangers model distributed rows chunks losses foundation
+    gradients pseudo_labels loader train engine evaluate statistics explain classify study __main__
 """.split()
 STUDY = """
-    benchmarks methods embeddings adaptation heat runs transfer pages notebooks verify sheets report accuracy
-    comparisons drawings attention knowledge dials gathers transcripts checks clock audit deviations
+    benchmarks methods embeddings adaptation heat full runs transfer pages notebooks verify sheets report accuracy
+    comparisons drawings attention knowledge dials gathers timings transcripts checks clock audit deviations
 """.split()
 
 
