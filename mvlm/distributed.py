@@ -74,6 +74,11 @@ def given_rank(environ: Mapping[str, str] = os.environ) -> Rank | None:
     return rank
 
 
+def here() -> Rank:
+    """The rank of this process, alone or in a process group that is open, however it was opened."""
+    return given_rank() or Rank(number(), count(), number(), count(), "", 0)
+
+
 @contextmanager
 def group(rank: Rank | None, device: str) -> Iterator[None]:
     """A process group of all ranks around what is done inside; nothing for a rank that is alone.

@@ -16,8 +16,9 @@ from mvlm.settings import ROOT, VARIABLES
 
 # Data flows down this list: a room imports only from rooms above it.
 ROOMS = """
-    training settings sources workers launch faces samples prompts captions strangers model distributed rows chunks losses foundation
-    gradients pseudo_labels loader train engine evaluate statistics explain classify study __main__
+    training settings sources workers faces samples prompts captions strangers model distributed launch rows chunks
+    losses foundation gradients pseudo_labels loader train evaluate statistics explain checkpoints progress engine
+    classify study __main__
 """.split()
 STUDY = """
     benchmarks methods embeddings adaptation heat full runs transfer pages notebooks verify sheets report accuracy
