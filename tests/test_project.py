@@ -21,7 +21,7 @@ ROOMS = """
     classify study __main__
 """.split()
 STUDY = """
-    benchmarks methods embeddings adaptation heat full runs transfer pages notebooks verify sheets report accuracy
+    benchmarks methods embeddings adaptation heat full runs ranks transfer pages notebooks verify sheets report accuracy
     comparisons drawings attention knowledge dials gathers timings transcripts checks clock audit deviations
 """.split()
 
