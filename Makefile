@@ -23,11 +23,11 @@ PY := .venv/bin/python
 READY := .venv/.ready
 NOTEBOOK := $(PY) -m mvlm.study.notebooks
 TABLES := 10-table1 11-table2 12-table3
-FIGURES := 01-faces-and-views 07-dynamic-images 08-dials 22-fig7
+FIGURES := 01-faces-and-views 07-dynamic-images 08-dials 21-fig4-fig5 22-fig7
 LESSONS := 00-audit 01-faces-and-views 02-model 03-loss-by-hand 04-gradients 06-ranks 07-dynamic-images 90-deviations
 
 .DEFAULT_GOAL := help
-.PHONY: help tables figures transfer foundation lessons all verify test bench fuzz lab clean
+.PHONY: help tables figures timings transfer foundation lessons all verify test bench fuzz lab clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -54,6 +54,10 @@ tables: $(READY) ## Tables I to III -> results/tables, and prints them
 
 figures: $(READY) ## faces, dynamic images, the twins' dials -> results/figures
 	@$(NOTEBOOK) $(FIGURES)
+
+timings: $(READY) ## seconds of an epoch by ranks and batch on this machine, for Figures 4 and 5 (about 5 min)
+	@$(PY) -m mvlm.study.timings
+	@$(NOTEBOOK) 21-fig4-fig5
 
 transfer: $(READY) ## the twin-trained model on other people's faces (needs DATA=)
 	@$(if $(DATA),,echo 'make transfer: DATA= is missing, the root of the corpora to transfer to' >&2; exit 2;)\

@@ -108,7 +108,7 @@ def flip(images: Tensor, rendering: Rendering) -> Tensor:
     """
     images = images[:, [rendering.yaws.index(-yaw) for yaw in rendering.yaws]].flip(3)
     if rendering.channel == "normals":
-        across = torch.where(images.any(dim=-1), 255 - images[..., 0], 0)
+        across = torch.where(images.any(dim=-1).bool(), 255 - images[..., 0], 0)
         images = torch.cat([across[..., None], images[..., 1:]], dim=-1)
     return images
 

@@ -34,14 +34,14 @@ class Progress(pl.Callback):
     """
 
     def __init__(self, title: str, steps: int, folder: Path | None):
-        self.title, self.steps, self.folder, self.log, self.bar = title, steps, folder, None, None
+        self.title, self.steps, self.folder, self.lines, self.bar = title, steps, folder, None, None
 
     def on_train_start(self, _trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.since, self.images, self.loss = time.perf_counter(), 0, float("nan")
         if distributed.number() == 0:
             self.bar = tqdm(total=self.steps, initial=module.first, desc=self.title, unit="step", disable=None)
             if self.folder is not None:
-                self.log = logger(self.folder, module.first)
+                self.lines = logger(self.folder, module.first)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, _index: int) -> None:
         done = trainer.global_step
@@ -75,7 +75,7 @@ class Progress(pl.Callback):
         rate, held = self.images / (now - self.since), memory(module.device)
         self.since, self.images = now, 0
         self.bar.set_postfix_str(f"loss {self.loss:.3f}, {rate:.0f} images/s, {held:.1f} GB", refresh=False)
-        if self.log is not None:
+        if self.lines is not None:
             values = {
                 "loss": self.loss,
                 "rate": module.rate(step - 1),
@@ -83,14 +83,14 @@ class Progress(pl.Callback):
                 "images_per_second": rate,
                 "memory_gb": held,
             }
-            self.log.log_metrics(values, step=step)
+            self.lines.log_metrics(values, step=step)
 
     def _close(self) -> None:
         if self.bar is not None:
             self.bar.close()
-        if self.log is not None:
-            self.log.save()
-            self.log.finalize("success")
+        if self.lines is not None:
+            self.lines.save()
+            self.lines.finalize("success")
 
 
 def memory(device: torch.device) -> float:

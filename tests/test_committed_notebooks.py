@@ -43,6 +43,7 @@ def test_no_notebook_is_left_out():
         "11-table2",
         "12-table3",
         "14-transfer",
+        "21-fig4-fig5",  # in test_timings
         "22-fig7",
         "90-deviations",
     }

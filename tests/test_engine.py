@@ -120,7 +120,7 @@ def test_an_interruption_leaves_no_trace_in_the_weights(tmp_path):
     again = run(settings, 10, tmp_path / "cut")  # nothing is left to do
     assert again.first == 10 and all(torch.equal(v, whole[name]) for name, v in weights(again).items())
     logs = sorted(path.parent.name for path in (tmp_path / "cut").rglob("metrics.csv"))
-    assert logs == ["from-step-0", "from-step-3"]
+    assert logs == ["from-step-3"]  # five steps are too few for a line
     last = (tmp_path / "cut/log/from-step-3/metrics.csv").read_text().splitlines()
     assert {"images_per_second", "loss", "memory_gb", "rate", "step", "temperature"} == set(last[0].split(","))
 

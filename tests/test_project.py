@@ -22,7 +22,7 @@ ROOMS = """
 """.split()
 STUDY = """
     benchmarks methods embeddings adaptation heat full runs ranks transfer pages notebooks verify sheets report accuracy
-    comparisons drawings attention knowledge dials gathers timings transcripts checks clock audit deviations
+    comparisons drawings attention knowledge dials gathers transcripts checks clock timings audit deviations
 """.split()
 
 

@@ -38,7 +38,7 @@ def main(model: str) -> None:
         (part,) = runs.present([BENCHMARKS["Bosphorus"]], chosen)
         split, cell = runs.split_subjects(part, chosen)[0], runs.Cell(replace(METHODS["full"], rounds=1), 0, 2, 0)
         path, told = Path(folder, "records", "run.json"), []
-        full.launch = lambda name, arguments, planned: told.extend(arguments["runs"])
+        full.launch = lambda _name, arguments, _planned: told.extend(arguments["runs"])
         full.compute([(part, cell, split, path)], [runs._head(part, cell, chosen)], chosen)
         launch("tests.vit:interrupted", {"told": told}, plan("cpu"))
         left = sorted(of.name for of in Path(folder).rglob("step-*"))
