@@ -80,7 +80,7 @@ test: $(READY) ## ruff, the whole suite with coverage, the notebooks at PROFILE=
 	@$(PY) -m ruff check .
 	@$(PY) -m pytest --cov=mvlm --cov-report=term
 
-bench: $(READY) ## our readers, views and pooling against other tools -> runs/bench.csv
+bench: $(READY) ## our readers, views, pooling, losses and trainer against other tools -> runs/bench.csv
 	@$(PY) -m tests.bench
 
 fuzz: $(READY) ## 10,000 damaged files: each is read or refused in words, in time, in little memory

@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader
 
 from mvlm import checkpoints, distributed, losses
 from mvlm.explain import layers_of
-from mvlm.loader import Batch, Batches, prepared
+from mvlm.loader import Batch, Batches
 from mvlm.model import MultiviewVLM
 from mvlm.progress import Progress, quiet
 from mvlm.samples import Rendering
@@ -50,7 +50,6 @@ class FineTuning(pl.LightningModule):
         use: parts of the objective.
         training: settings.
         steps: of the whole training, over which the rate rises and falls.
-        rendering: what the images show.
 
     Raises:
         ValueError: nothing is left to train, or a tower whose blocks are not known is asked for some of them.
@@ -66,10 +65,9 @@ class FineTuning(pl.LightningModule):
         use: Collection[str],
         training: Training,
         steps: int,
-        rendering: Rendering,
     ):
         super().__init__()
-        self.model, self.training_settings, self.steps, self.rendering = model, training, steps, rendering
+        self.model, self.training_settings, self.steps = model, training, steps
         self.use, self.first, self.resumed = set(use), 0, None
         self.reads_text = bool(self.use & {"contrastive", "multiview"})
         order = prompt_class.argsort(stable=True)  # prompts of one class stand together, from `begin` on
@@ -92,8 +90,8 @@ class FineTuning(pl.LightningModule):
 
     def loss(self, batch: Batch, gather: losses.Gather = distributed.gather) -> Tensor:
         """The objective () of a rank's batch; its mean over the ranks is that of the whole batch."""
-        pixels = prepared(batch, self.model, self.rendering)
-        views = self._in_pieces(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])  # (b, V, D)
+        pixels = self.model.prepare(batch.images.flatten(0, 1))  # (b*V, 3, S, S)
+        views = self._in_pieces(pixels).unflatten(0, batch.images.shape[:2])  # (b, V, D)
         of_views, of_samples = self.labels[batch.rows], self.consensus[batch.rows]
         temperature = 1 / self.model.clip.logit_scale.clamp(max=-math.log(COLDEST)).exp()
         if self.reads_text:
@@ -166,11 +164,7 @@ class FineTuning(pl.LightningModule):
                 parameter.requires_grad_(False)
         size, views = self.model.image_size, self.labels.shape[1]
         noise = torch.randint(256, (2, views, size, size, 3), generator=torch.Generator().manual_seed(0))
-        off = torch.zeros(2, dtype=torch.bool)
-        batch = Batch(
-            noise.to(torch.uint8), torch.tensor([0, len(self.labels) - 1]), torch.zeros(2), off,
-            off[:, None].expand(2, views), torch.zeros(2, views, 2),
-        )  # fmt: skip
+        batch = Batch(noise.to(torch.uint8), torch.tensor([0, len(self.labels) - 1]), torch.zeros(2))
         with ExitStack() as hooks, torch.enable_grad():
             for tower, count in wanted.items():
                 if count not in (ALL, NONE):
@@ -213,6 +207,7 @@ def fit(
     images: np.ndarray,
     places: np.ndarray,
     order: Sequence[np.ndarray],
+    rendering: Rendering,
     *,
     seed: int,
     device: str,
@@ -230,6 +225,7 @@ def fit(
         images: (M, V, H, H, 3) uint8.
         places: (N,) where in `images` the samples lie.
         order: rows (B,) of each step.
+        rendering: what the images show.
         seed: of prompts, flips and crops.
         device: "cuda" or "cpu".
         folder: for checkpoints and the log; None: neither is kept.
@@ -245,8 +241,9 @@ def fit(
     if newest:
         module.first, module.resumed = checkpoints.load(newest, module.model.clip)
     batches = Batches(
-        images, places, order, seed=seed, first=module.first, rank=distributed.number(), count=distributed.count()
-    )
+        images, places, order, rendering, seed=seed, first=module.first, rank=distributed.number(),
+        count=distributed.count(),
+    )  # fmt: skip
     if not len(batches):
         return
     watching = [Progress(title, len(order), folder), *callbacks]
@@ -282,6 +279,7 @@ def trainer(device: str, precision: str, steps: int, callbacks: Sequence[pl.Call
         accelerator=device,
         precision=names.get(precision, "64-true"),
         max_steps=steps,
+        use_distributed_sampler=False,  # batches are shared out already, and each rank needs every step
         callbacks=list(callbacks),
         deterministic=True if device == "cpu" else "warn",  # on CUDA not every operation has a repeatable form
         logger=False,

@@ -3,7 +3,7 @@
 Everything about a step follows from the seed and the number of the step, never from what came before it or from the
 number of ranks: so a training can be taken up at any step, by any number of ranks, and goes on as it would have.
 
-Shapes: N samples, B samples of the batch of all ranks, b of one rank, V views, H side of an image, S of the tower's.
+Shapes: N samples, B samples of the batch of all ranks, b of one rank, V views, H side of an image.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.data import Dataset
 
-from mvlm.model import MultiviewVLM
 from mvlm.samples import Rendering
 
 CROP = 7 / 8  # of a view's side; as in the cheap profile
@@ -26,20 +26,14 @@ class Batch(NamedTuple):
     """What one rank sees in one step.
 
     Attributes:
-        images: (b, V, H, H, 3) uint8.
+        images: (b, V, H, H, 3) uint8, half of the faces flipped and half of the views cropped.
         rows: (b,) the samples, as rows of the labels.
         draws: (b,) in [0, 1), which pick a prompt of each sample's class.
-        flipped: (b,) bool, the whole face.
-        cropped: (b, V) bool, each view by itself.
-        corners: (b, V, 2) in [0, 1], where in the room there is a crop lies: down, across.
     """
 
     images: Tensor
     rows: Tensor
     draws: Tensor
-    flipped: Tensor
-    cropped: Tensor
-    corners: Tensor
 
 
 def batch_order(samples: int, batch: int, epochs: int, seed: int) -> list[np.ndarray]:
@@ -65,6 +59,7 @@ class Batches(Dataset):
         images: (M, V, H, H, 3) uint8, memory-mapped or not.
         places: (N,) where in `images` the samples lie.
         order: rows (B,) of each step, as `batch_order` gives them.
+        rendering: what the images show.
         seed: of prompts, flips and crops.
         first: the step to begin with.
         rank, count: of the ranks.
@@ -74,14 +69,14 @@ class Batches(Dataset):
     """
 
     def __init__(
-        self, images: np.ndarray, places: np.ndarray, order: Sequence[np.ndarray], *, seed: int, first: int = 0,
-        rank: int = 0, count: int = 1,
+        self, images: np.ndarray, places: np.ndarray, order: Sequence[np.ndarray], rendering: Rendering, *, seed: int,
+        first: int = 0, rank: int = 0, count: int = 1,
     ):  # fmt: skip
         uneven = sorted({len(rows) for rows in order if len(rows) % count})
         if uneven:
             raise ValueError(f"TRAINING=batch={uneven[-1]}: expected a multiple of the {count} ranks")
         self.images, self.places, self.order, self.seed = images, places, order, seed
-        self.first, self.rank, self.count = first, rank, count
+        self.rendering, self.first, self.rank, self.count = rendering, first, rank, count
 
     def __len__(self) -> int:
         return len(self.order) - self.first
@@ -95,37 +90,38 @@ class Batches(Dataset):
         corners = generator.random((len(rows), views, 2), dtype=np.float32)
         share = len(rows) // self.count
         own = slice(self.rank * share, (self.rank + 1) * share)
-        images = np.ascontiguousarray(self.images[self.places[rows[own]]])
-        parts = (images, rows[own], draws[own], flipped[own], cropped[own], corners[own])
-        return Batch(*(torch.from_numpy(np.array(part)) for part in parts))
+        images = np.array(self.images[self.places[rows[own]]])
+        images[flipped[own]] = flip(images[flipped[own]], self.rendering)
+        images[cropped[own]] = crop(images[cropped[own]], corners[own][cropped[own]])
+        return Batch(*(torch.from_numpy(part.copy()) for part in (images, rows[own], draws[own])))
 
 
-def flip(images: Tensor, rendering: Rendering) -> Tensor:
+def flip(images: np.ndarray, rendering: Rendering) -> np.ndarray:
     """The views (b, V, H, H, 3) of mirrored faces.
 
     A mirrored face shows its right side on the left: views of opposite angles are exchanged, and of normals the
     horizontal part is turned round.
     """
-    images = images[:, [rendering.yaws.index(-yaw) for yaw in rendering.yaws]].flip(3)
+    images = images[:, [rendering.yaws.index(-yaw) for yaw in rendering.yaws], :, ::-1]
     if rendering.channel == "normals":
-        across = torch.where(images.any(dim=-1).bool(), 255 - images[..., 0], 0)
-        images = torch.cat([across[..., None], images[..., 1:]], dim=-1)
+        across = np.where(images.any(axis=-1), 255 - images[..., 0], 0)
+        images = np.concatenate([across[..., None], images[..., 1:]], axis=-1)
     return images
 
 
-def prepared(batch: Batch, model: MultiviewVLM, rendering: Rendering) -> Tensor:
-    """Images of a batch, flipped and cropped as it says, ready for the tower: (b, V, 3, S, S)."""
-    images = batch.images
-    if batch.flipped.any():
-        images = images.clone()
-        images[batch.flipped] = flip(images[batch.flipped], rendering)
-    count, views, side = images.shape[:3]
-    flat, cropped = images.flatten(0, 1), batch.cropped.flatten()
+def crop(images: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Windows of `CROP` of the side of images (n, H, H, 3) uint8, antialiased bicubic to the side they had.
+
+    Args:
+        images: each cropped by itself.
+        corners: (n, 2) in [0, 1], where in the room there is a window lies: down, across.
+    """
+    side = images.shape[1]
     small = round(side * CROP)
-    pixels = model.prepare(flat)
-    if cropped.any():
-        corners = (batch.corners.flatten(0, 1)[cropped] * (side - small)).round().long()
-        windows = flat[cropped].unfold(1, small, 1).unfold(2, small, 1)  # (n, rows, columns, 3, small, small)
-        windows = windows[torch.arange(len(corners), device=flat.device), corners[:, 0], corners[:, 1]]
-        pixels[cropped] = model.prepare(windows.permute(0, 2, 3, 1)).to(pixels)
-    return pixels.unflatten(0, (count, views))
+    if not len(images):
+        return images
+    at = np.rint(corners * (side - small)).astype(int)
+    windows = np.stack([image[y : y + small, x : x + small] for image, (y, x) in zip(images, at, strict=True)])
+    pixels = torch.from_numpy(windows).permute(0, 3, 1, 2)
+    whole = functional.interpolate(pixels, size=(side, side), mode="bicubic", antialias=True)
+    return whole.permute(0, 2, 3, 1).numpy()

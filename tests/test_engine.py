@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from mvlm import checkpoints, distributed, engine, losses
-from mvlm.loader import Batches, batch_order, flip, prepared
+from mvlm.loader import Batches, batch_order, crop, flip
 from mvlm.model import load_model
 from mvlm.pseudo_labels import aggregate, cluster
 from mvlm.samples import Rendering
@@ -34,9 +34,8 @@ def labelled(samples=SAMPLES):
 
 def module(settings, steps, use=USE, model=None, kind=engine.FineTuning):
     return kind(
-        model or load_model(), TEXTS, CLASSES, labelled(), use=use, training=settings, steps=steps,
-        rendering=Rendering(),
-    )  # fmt: skip
+        model or load_model(), TEXTS, CLASSES, labelled(), use=use, training=settings, steps=steps
+    )
 
 
 class Descent(engine.FineTuning):
@@ -59,7 +58,8 @@ def run(settings, steps, folder=None, callbacks=(), **options):
     trained = module(settings, steps, **options)
     order = batch_order(SAMPLES, settings.batch, 100, seed=5)[:steps]
     places = np.arange(SAMPLES)
-    engine.fit(trained, faces(), places, order, seed=3, device="cpu", folder=folder, callbacks=callbacks)
+    options = {"seed": 3, "device": "cpu", "folder": folder, "callbacks": callbacks}
+    engine.fit(trained, faces(), places, order, Rendering(), **options)
     return trained
 
 
@@ -96,7 +96,7 @@ def test_two_ranks_learn_what_one_process_does(ranks, tmp_path):
 
 @pytest.mark.parametrize("changed", [{"pieces": 3}, {"checkpointing": True}])
 def test_pieces_and_checkpointing_change_memory_alone(changed, tiny_vit):
-    batch = Batches(faces(), np.arange(SAMPLES), [np.arange(8)], seed=0)[0]
+    batch = Batches(faces(), np.arange(SAMPLES), [np.arange(8)], Rendering(), seed=0)[0]
 
     def gradients(settings):
         trained = module(settings, 1, model=load_model(tiny_vit)).double()
@@ -190,39 +190,45 @@ def test_every_epoch_shows_every_sample_once_in_full_batches():
 
 def test_ranks_share_one_batch_and_steps_know_no_past():
     order, places = batch_order(SAMPLES, 6, 2, seed=0), np.arange(SAMPLES)[::-1]
-    whole = Batches(faces(), places, order, seed=1)
+    whole = Batches(faces(), places, order, Rendering(), seed=1)
     assert len(whole) == 8
     for step in (0, 5):
-        parts = [Batches(faces(), places, order, seed=1, first=step, rank=n, count=3)[0] for n in range(3)]
+        parts = [Batches(faces(), places, order, Rendering(), seed=1, first=step, rank=n, count=3)[0] for n in range(3)]
         for one, *shares in zip(whole[step], *parts, strict=True):
             assert torch.equal(one, torch.cat(shares))
-    assert torch.equal(whole[2].images[0], torch.from_numpy(faces()[places[order[2][0]]]))
     with pytest.raises(ValueError, match="TRAINING=batch=6: expected a multiple of the 4 ranks"):
-        Batches(faces(), places, order, seed=1, count=4)
+        Batches(faces(), places, order, Rendering(), seed=1, count=4)
 
 
 @pytest.mark.parametrize("channel", ["shaded", "normals"])
 def test_faces_are_mirrored_as_in_the_cheap_profile(channel):
     images, rendering = faces(), Rendering(channel=channel)
     expected = augmented(images, 1, np.zeros((len(images), 2)), rendering)
-    assert np.array_equal(flip(torch.from_numpy(images), rendering).numpy(), expected)
+    assert np.array_equal(flip(images, rendering), expected)
 
 
-def test_each_view_is_cropped_by_itself():
-    model, rendering = load_model(), Rendering()
-    batch = Batches(faces(), np.arange(SAMPLES), [np.arange(8)], seed=0)[0]
-    pixels = prepared(batch, model, rendering)
-    assert pixels.shape == (8, 3, 3, 64, 64) and 0 < batch.cropped.sum() < 24 and 0 < batch.flipped.sum() < 8
-    row, view = (int(i[0]) for i in torch.nonzero(batch.cropped & ~batch.flipped[:, None], as_tuple=True))
-    y, x = (batch.corners[row, view] * 4).round().int().tolist()
-    window = batch.images[row, view, y : y + 28, x : x + 28]
-    torch.testing.assert_close(pixels[row, view], model.prepare(window[None])[0])
-    row, view = (int(i[0]) for i in torch.nonzero(~batch.cropped & ~batch.flipped[:, None], as_tuple=True))
-    torch.testing.assert_close(pixels[row, view], model.prepare(batch.images[row, view][None])[0])
+def test_faces_are_flipped_and_each_view_is_cropped_by_itself():
+    images, rendering = faces(), Rendering()
+    seen = Batches(images, np.arange(SAMPLES)[::-1], [np.arange(SAMPLES)], rendering, seed=0)[0].images.numpy()
+    there = images[::-1]
+    plain, mirrored = ((seen == of).all((2, 3, 4)) for of in (there, flip(there, rendering)))
+    cropped = ~(plain | mirrored)
+    assert 0.3 < cropped.mean() < 0.7 and cropped.any(1).sum() > cropped.all(1).sum() > 0
+    assert 0.2 < plain.any(1).mean() < 0.7 and not (plain.any(1) & mirrored.any(1)).any()
+
+
+def test_crops_are_windows_at_full_size():
+    images = np.zeros((2, 64, 64, 3), np.uint8)
+    images[:, :8, :8] = 200
+    first, last = crop(images, np.array([[0.0, 0.0], [1.0, 1.0]]))
+    assert first.shape == (64, 64, 3) and first.dtype == np.uint8
+    assert (first[:7, :7] > 190).all() and not first[12:].any()  # the corner has grown
+    assert not last.any()  # 7/8 from the other end begins behind it
+    assert crop(images[:0], np.zeros((0, 2))).shape == (0, 64, 64, 3)
 
 
 def test_half_precision_is_near_single(tiny_vit):
-    batch = Batches(faces(), np.arange(SAMPLES), [np.arange(8)], seed=0)[0]
+    batch = Batches(faces(), np.arange(SAMPLES), [np.arange(8)], Rendering(), seed=0)[0]
     trained = module(Training(), 1, model=load_model(tiny_vit))
     with torch.autocast("cpu", torch.bfloat16):
         half = trained.loss(batch, losses.identity)

@@ -236,10 +236,10 @@ def adapt(
             use=method.use,
             training=training,
             steps=len(order),
-            rendering=rendering,
         )
         named = f"{title}, round {number + 1} of {len(folders)}" if len(folders) > 1 else title
-        fit(module, images, train.rows[kept], order, seed=run.seed, device=device, folder=folder, title=named)
+        places = train.rows[kept]
+        fit(module, images, places, order, rendering, seed=run.seed, device=device, folder=folder, title=named)
         model.float().requires_grad_(False)
     return model, rounds, sizes
 

@@ -168,11 +168,11 @@ def epochs_on_a_rank(
             use=("contrastive", "pairs", "multiview"),
             training=replace(Training(**training), batch=batch * distributed.count()),
             steps=len(order),
-            rendering=Rendering(yaws=_yaws(views)),
         )
         watch = stopwatch(ends)
         title = f"{distributed.count()} ranks, batch {batch}"
-        fit(module, images, np.arange(samples), order, seed=0, device=device, title=title, callbacks=[watch])
+        options = {"seed": 0, "device": device, "title": title, "callbacks": [watch]}
+        fit(module, images, np.arange(samples), order, Rendering(yaws=_yaws(views)), **options)
         found.append(np.diff(watch.times).tolist())
     if distributed.number() == 0:
         write(Path(path), lambda file: file.write(json.dumps(found).encode()))
