@@ -78,6 +78,16 @@ class Batches(Dataset):
         self.images, self.places, self.order, self.seed = images, places, order, seed
         self.rendering, self.first, self.rank, self.count = rendering, first, rank, count
 
+    def __getstate__(self) -> dict:
+        """A loading process maps the file of images anew, where a copy would hold all of them."""
+        mapped = isinstance(self.images, np.memmap) and self.images.filename
+        return self.__dict__ | ({"images": str(self.images.filename)} if mapped else {})
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__ |= state
+        if isinstance(self.images, str):
+            self.images = np.load(self.images, mmap_mode="r")
+
     def __len__(self) -> int:
         return len(self.order) - self.first
 

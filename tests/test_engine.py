@@ -1,5 +1,6 @@
 """End-to-end training: many ranks against one process, pieces against the whole, an interruption against none."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +199,15 @@ def test_ranks_share_one_batch_and_steps_know_no_past():
             assert torch.equal(one, torch.cat(shares))
     with pytest.raises(ValueError, match="TRAINING=batch=6: expected a multiple of the 4 ranks"):
         Batches(faces(), places, order, Rendering(), seed=1, count=4)
+
+
+def test_loading_processes_map_the_images_anew(tmp_path):
+    np.save(tmp_path / "images.npy", faces())
+    images = np.load(tmp_path / "images.npy", mmap_mode="r")
+    batches = Batches(images, np.arange(SAMPLES), [np.arange(4)], Rendering(), seed=0)
+    sent = pickle.dumps(batches)
+    assert len(sent) < 10_000 and isinstance(pickle.loads(sent).images, np.memmap)
+    assert all(torch.equal(one, two) for one, two in zip(batches[0], pickle.loads(sent)[0], strict=True))
 
 
 @pytest.mark.parametrize("channel", ["shaded", "normals"])

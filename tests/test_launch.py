@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import torch
 
 from mvlm import distributed, launch
 from mvlm.launch import Plan, RankError
-from mvlm.settings import usable_cores
+from mvlm.settings import ROOT, usable_cores
 
 TWO = Plan("cpu", 2, 2)
 HERE = "tests.test_launch"
@@ -148,3 +150,16 @@ def test_ranks_of_torchrun_and_slurm_are_taken_as_given():
 def test_ranks_that_cannot_be_are_refused(wrong: dict, said: str):
     with pytest.raises(ValueError, match=f"^ranks: expected .*{said}"):
         distributed.given_rank(TORCHRUN | wrong)
+
+
+def test_ranks_that_torchrun_starts_meet_where_it_says(tmp_path: Path):
+    environ = {name: value for name, value in os.environ.items() if name not in TORCHRUN}
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*start, "-m", HERE, str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, env=environ | {"OMP_NUM_THREADS": "1"}, check=True, timeout=300)
+    assert [(tmp_path / f"{n}.txt").read_text() for n in (0, 1)] == ["0 of 2, 42, 1", "1 of 2, 42, 1"]
+
+
+if __name__ == "__main__":  # a rank of the test above
+    with distributed.group(distributed.given_rank(), "cpu"):
+        greet(sys.argv[1])

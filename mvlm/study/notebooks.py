@@ -175,6 +175,8 @@ def _dependencies(name: str, notebook: dict, parameters: dict, settings: Setting
         "data_kind": settings.data_kind(),
         "fingerprints": {corpus: _fingerprint(corpus, settings) for corpus in declared.get("corpora", [])},
     }
+    if settings.profile == "full":
+        data["settings"]["training"] = settings.training.content()
     if declared.get("measured"):
         kind = settings.results_name(settings.data_kind())
         files = [RUNS / path.format(kind=kind) for path in declared["measured"]]
