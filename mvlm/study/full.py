@@ -227,6 +227,8 @@ def adapt(
         model = load_model(run.model, run.pretrained)
         many = distributed.count()
         batch = min(training.batch, int(kept.sum()) // many * many)  # a small corpus is one batch
+        if batch < 2:
+            raise ValueError(f"{title}: expected samples to train on for each of {many} ranks, found {int(kept.sum())}")
         order = batch_order(int(kept.sum()), batch, training.epochs, run.seed)
         module = FineTuning(
             model,
