@@ -76,7 +76,8 @@ def given_rank(environ: Mapping[str, str] = os.environ) -> Rank | None:
 
 def here() -> Rank:
     """The rank of this process, alone or in a process group that is open, however it was opened."""
-    return given_rank() or Rank(number(), count(), number(), count(), "", 0)
+    alone = Rank(number(), count(), number(), count(), "", 0)
+    return (given_rank() or alone) if grouped() else alone
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments import ClusterEnvironment
+from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader
@@ -263,22 +264,19 @@ def trainer(device: str, precision: str, steps: int, callbacks: Sequence[pl.Call
     """Lightning's trainer with the strategy for what this process is: a rank of several (DDP), or alone."""
     half = device == "cuda" and torch.cuda.is_bf16_supported()
     names = {"auto": "bf16-mixed" if half else "32-true", "bf16": "bf16-mixed", "float32": "32-true"}
-    placed: dict[str, object] = {"devices": 1}
+    rank = distributed.here()
+    placed: dict[str, object] = {"devices": rank.local_count, "num_nodes": rank.count // rank.local_count}
     if distributed.grouped():
-        rank = distributed.here()
-        from pytorch_lightning.strategies import DDPStrategy
-
-        strategy = DDPStrategy(
-            cluster_environment=_Given(rank),
+        placed["strategy"] = DDPStrategy(
             process_group_backend="nccl" if device == "cuda" else "gloo",
             broadcast_buffers=False,
             gradient_as_bucket_view=True,
         )
-        placed = {"devices": rank.local_count, "num_nodes": rank.count // rank.local_count, "strategy": strategy}
     return pl.Trainer(
         accelerator=device,
         precision=names.get(precision, "64-true"),
         max_steps=steps,
+        plugins=[_Given(rank)],
         use_distributed_sampler=False,  # batches are shared out already, and each rank needs every step
         callbacks=list(callbacks),
         deterministic=True if device == "cpu" else "warn",  # on CUDA not every operation has a repeatable form

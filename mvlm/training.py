@@ -29,7 +29,7 @@ class Training:
             the way back. Gradients stay those of the whole batch, which plain accumulation of gradients could not give:
             its contrastive losses would compare the samples of one piece only.
         checkpointing: keep no activations inside a tower's blocks, for towers of open_clip and timm.
-        precision: "bf16" computes in bfloat16 on float32 weights; "auto" does so where the device has it, and is
+        precision: "bf16" computes in bfloat16 on float32 weights; "auto" does so on CUDA devices that have it, and is
             float32 otherwise; "float64" is for comparisons.
         save: steps from one checkpoint to the next.
         loaders: processes that load images, for each rank.
