@@ -71,7 +71,7 @@ def weights(trained):
 def twenty_steps(path):
     """Weights after 20 steps of descent in double precision, embeddings by float32, and clusters of these."""
     torch.set_num_threads(1)
-    trained = run(Training(batch=8, rate=0.05, precision="float64"), 20, kind=Descent)
+    trained = run(Training(batch=8, rate=0.01, precision="float64"), 20, kind=Descent)
     before = engine.embed(load_model(), faces(samples=150), np.arange(150), "cpu")
     after = engine.embed(trained.model, faces(), np.arange(SAMPLES), "cpu")
     found = distributed.from_first(lambda: cluster(aggregate(after), 3, seed=0).assignment)
