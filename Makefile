@@ -4,7 +4,7 @@ ifeq ($(filter grouped-target,$(.FEATURES)),)
 $(error GNU make 4.3 or newer is needed, this is $(MAKE_VERSION))
 endif
 
-VARIABLES := DATA PROFILE MODEL PRETRAINED JOBS SCHEDULER SKIP_BAD CHANNEL YAWS
+VARIABLES := DATA PROFILE MODEL PRETRAINED JOBS SCHEDULER SKIP_BAD CHANNEL YAWS DEVICES TRAINING
 UNKNOWN := $(strip $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $(v))),$(filter-out $(VARIABLES),$(v)))))
 ifneq ($(UNKNOWN),)
 $(error $(UNKNOWN): no such variable; there are $(VARIABLES))
@@ -23,12 +23,12 @@ PY := .venv/bin/python
 READY := .venv/.ready
 NOTEBOOK := $(PY) -m mvlm.study.notebooks
 TABLES := 10-table1 11-table2 12-table3
-FIGURES := 01-faces-and-views 07-dynamic-images 08-dials 20-fig3-fig6 22-fig7
+FIGURES := 01-faces-and-views 07-dynamic-images 08-dials 20-fig3-fig6 21-fig4-fig5 22-fig7
 STUDY := 05-readings 13-summary
 LESSONS := 00-audit 01-faces-and-views 02-model 03-loss-by-hand 04-gradients 06-ranks 07-dynamic-images 90-deviations
 
 .DEFAULT_GOAL := help
-.PHONY: help tables figures study transfer foundation lessons all verify test bench fuzz crash-test lab clean
+.PHONY: help tables figures study timings transfer foundation lessons all verify test bench fuzz crash-test lab clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -45,6 +45,8 @@ help: ## this list
 	@echo '  SKIP_BAD      1: go on without unreadable scans, and list them [0]'
 	@echo '  CHANNEL       what views show: shaded, texture, depth or normals [shaded]'
 	@echo '  YAWS          angles of the views, degrees, positive on the left [0,45,-45]'
+	@echo '  DEVICES       what PROFILE=full trains on: 2, cuda:4, cpu:2 [all GPUs, else the processor]'
+	@echo '  TRAINING      how it trains: "epochs=5 batch=256 image=4 pieces=2", see mvlm/training.py'
 	@echo
 	@echo 'The default writes results/, anything else runs/results/.'
 
@@ -56,6 +58,10 @@ figures: $(READY) ## faces, dynamic images, the twins' dials, Figures 3, 6 and 7
 
 study: $(READY) ## beyond the paper: what helps, and what the embedding knows (45 min, goes on where it was) -> results
 	@$(NOTEBOOK) $(STUDY)
+
+timings: $(READY) ## seconds of an epoch by ranks and batch on this machine, for Figures 4 and 5 (about 5 min)
+	@$(PY) -m mvlm.study.timings
+	@$(NOTEBOOK) 21-fig4-fig5
 
 transfer: $(READY) ## the twin-trained model on other people's faces (needs DATA=)
 	@$(if $(DATA),,echo 'make transfer: DATA= is missing, the root of the corpora to transfer to' >&2; exit 2;)\
@@ -78,7 +84,7 @@ test: $(READY) ## ruff, the whole suite with coverage, the notebooks at PROFILE=
 	@$(PY) -m ruff check .
 	@$(PY) -m pytest --cov=mvlm --cov-report=term
 
-bench: $(READY) ## our readers, views and pooling against other tools -> runs/bench.csv
+bench: $(READY) ## our readers, views, pooling, losses and trainer against other tools -> runs/bench.csv
 	@$(PY) -m tests.bench
 
 fuzz: $(READY) ## 10,000 damaged files: each is read or refused in words, in time, in little memory

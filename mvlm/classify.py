@@ -82,7 +82,7 @@ def classify(paths: Sequence[Path], chosen: Settings, pool: Executor | None = No
     Args:
         paths: files and folders.
         chosen: model, channel and angles of the views.
-        pool: processes that read and show the scans, and get ready while the model loads; None does it here.
+        pool: processes that read, show and draw, and get ready while the model loads; None does it here.
 
     Raises:
         ValueError, FileNotFoundError: what cannot be read or is no face in millimetres; each error names the file.
@@ -205,11 +205,11 @@ def run(paths: Sequence[str], folder: str | None) -> int:
         names = _names(given)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             verdicts = classify(given, chosen, pool)
-        pictures = [_png(draw(verdict, chosen)) for verdict in verdicts]
+            pictures = list(pool.map(picture, verdicts, repeat(chosen)))
         target.mkdir(parents=True, exist_ok=True)
-        for name, picture in zip(names, pictures, strict=True):
+        for name, drawn in zip(names, pictures, strict=True):
             with replacing(target / f"{name}.png") as temporary:
-                temporary.write_bytes(picture)
+                temporary.write_bytes(drawn)
     except (ValueError, OSError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
@@ -220,8 +220,9 @@ def run(paths: Sequence[str], folder: str | None) -> int:
 
 
 def _ready() -> None:
-    """Imports what takes a process seconds before it can show a mesh."""
-    import_module("open3d")
+    """Imports what takes a process seconds before it can show a mesh, and draw."""
+    for library in ("open3d", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+        import_module(library)
 
 
 def _frames(path: Path) -> list[Path]:
@@ -270,7 +271,8 @@ def _shown(path: Path, mesh: Mesh, pose: Pose, chosen: Settings, size: int) -> n
         raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
-def _png(figure: Figure) -> bytes:
+def picture(verdict: Verdict, chosen: Settings) -> bytes:
+    """The page of `draw` as PNG."""
     written = io.BytesIO()
-    figure.savefig(written, format="png", dpi=130, metadata={"Software": None})
+    draw(verdict, chosen).savefig(written, format="png", dpi=130, metadata={"Software": None})
     return written.getvalue()

@@ -6,15 +6,19 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+
+from mvlm.training import Training
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
 RUNS = ROOT / "runs"
 
-VARIABLES = ("DATA", "PROFILE", "MODEL", "PRETRAINED", "JOBS", "SCHEDULER", "SKIP_BAD", "CHANNEL", "YAWS")
+VARIABLES = (
+    "DATA", "PROFILE", "MODEL", "PRETRAINED", "JOBS", "SCHEDULER", "SKIP_BAD", "CHANNEL", "YAWS", "DEVICES", "TRAINING",
+)  # fmt: skip
 PROFILES = ("smoke", "quick", "full")
 MODEL = "mvlm-tiny"
 CHANNELS = ("shaded", "texture", "depth", "normals")  # what a view shows; see `mvlm.faces.views`
@@ -35,6 +39,9 @@ class Settings:
         skip_bad: go on without unreadable scans instead of stopping before any work.
         channel: what views show, one of `CHANNELS`.
         yaws: angles of the views in degrees, positive on the subject's left; the front first, then mirrored pairs.
+        devices: what end-to-end training runs on: "cuda", "cpu", a number of them, or both as in "cpu:2"; None takes
+            all CUDA devices, or else the processor as one.
+        training: how towers are trained end to end.
     """
 
     data: Path | None = None
@@ -46,6 +53,8 @@ class Settings:
     skip_bad: bool = False
     channel: str = CHANNELS[0]
     yaws: tuple[float, ...] = YAWS
+    devices: str | None = None
+    training: Training = Training()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -61,11 +70,13 @@ class Settings:
             profile=_one_of("PROFILE", value["PROFILE"] or "quick", PROFILES),
             model=_model(value["MODEL"] or MODEL),
             pretrained=value["PRETRAINED"] or None,
-            jobs=_count("JOBS", value["JOBS"]) if value["JOBS"] else _usable_cores(),
+            jobs=_count("JOBS", value["JOBS"]) if value["JOBS"] else usable_cores(),
             scheduler=value["SCHEDULER"] or None,
             skip_bad=_one_of("SKIP_BAD", value["SKIP_BAD"] or "0", ("0", "1")) == "1",
             channel=_one_of("CHANNEL", value["CHANNEL"] or CHANNELS[0], CHANNELS),
             yaws=_yaws(value["YAWS"]) if value["YAWS"] else YAWS,
+            devices=_devices(value["DEVICES"]) if value["DEVICES"] else None,
+            training=Training.parse(value["TRAINING"]),
         )
 
     def data_kind(self) -> str:
@@ -92,7 +103,7 @@ class Settings:
 
     def results_folder(self, data_kind: str) -> Path:
         """Return where results go: the committed `results/` for the default alone, else a git-ignored folder."""
-        usual = Settings(data=self.data, jobs=self.jobs, scheduler=self.scheduler, skip_bad=self.skip_bad)
+        usual = replace(self, profile="quick", model=MODEL, pretrained=None, channel=CHANNELS[0], yaws=YAWS)
         if data_kind == "twin" and self == usual:
             return RESULTS
         return RUNS / "results" / self.results_name(data_kind)
@@ -132,7 +143,7 @@ def _model(value: str) -> str:
 
 def _count(name: str, value: str) -> int:
     if not value.isdecimal() or int(value) < 1:
-        raise ValueError(f"{name}={value}: expected a whole number of 1 or more, such as {name}={_usable_cores()}")
+        raise ValueError(f"{name}={value}: expected a whole number of 1 or more, such as {name}={usable_cores()}")
     return int(value)
 
 
@@ -151,6 +162,13 @@ def _yaws(value: str) -> tuple[float, ...]:
     return yaws
 
 
-def _usable_cores() -> int:
+def _devices(value: str) -> str:
+    if not re.fullmatch(r"(cpu|cuda)(:[1-9]\d*)?|[1-9]\d*", value):
+        raise ValueError(f"DEVICES={value}: expected a number, cuda, cpu, or both as in DEVICES=cpu:2")
+    return value
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
     # A container or batch system may grant fewer cores than the machine has.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

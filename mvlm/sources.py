@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mvlm.settings import ROOT
 
-NO_CONTENT = ("mvlm.settings", "mvlm.sources", "mvlm.workers")  # where things lie and who computes them
+NO_CONTENT = ("mvlm.settings", "mvlm.training", "mvlm.sources", "mvlm.workers")  # places, and who computes
 _MODULE = re.compile(r"mvlm(\.\w+)+(:\w+)?")  # "mvlm.train" for `python -m`, "mvlm.study.runs:run" for a hook
 
 

@@ -131,13 +131,13 @@ def _start(libraries: Sequence[str]) -> None:
     The pool takes a worker that grows by 300 MB after its first task for a leaking one and starts another: the first
     import of torch would be that. And an estimate should not count imports.
     """
-    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=follow, args=(os.getppid(),), daemon=True).start()
     for library in libraries:
         import_module(library)
 
 
-def _follow(parent: int) -> None:
-    """Ends this worker soon after its parent was killed; nobody else would, and each holds more than a gigabyte."""
+def follow(parent: int) -> None:
+    """Ends this process soon after its parent was killed; nobody else would, and each holds more than a gigabyte."""
     while os.getppid() == parent:
         time.sleep(PARENT_LOOK)
     os._exit(1)

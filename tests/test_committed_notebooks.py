@@ -48,6 +48,7 @@ def test_no_notebook_is_left_out():
         "13-summary",
         "14-transfer",
         "20-fig3-fig6",
+        "21-fig4-fig5",  # in test_timings
         "22-fig7",
         "90-deviations",
     }

@@ -158,3 +158,38 @@ def test_unequal_batches_are_an_error_on_every_rank(ranks):
 def test_without_a_process_group_the_rows_are_all_rows():
     x = torch.ones(3, 2, requires_grad=True)
     assert distributed.gather(x) is x
+
+
+def ordered(total):
+    rank, size = dist.get_rank(), dist.get_world_size()
+    places = torch.arange(rank, total, size)
+    return distributed.in_order(places.double()[:, None] * torch.tensor([1.0, 10.0]), places, total).tolist()
+
+
+def test_rows_of_unequal_shares_come_in_the_order_of_samples(ranks):
+    expected = [[float(n), 10.0 * n] for n in range(7)]
+    assert ranks.run(ordered, 7, size=3) == [expected] * 3
+    alone = torch.tensor([1, 0])
+    assert distributed.in_order(torch.tensor([[5.0], [6.0]]), alone, 2).tolist() == [[6.0], [5.0]]
+    with pytest.raises(ValueError, match="every place of 0 to 2 once"):
+        distributed.in_order(torch.ones(2, 1), alone, 3)
+
+
+def first_of(failing):
+    def compute():
+        assert distributed.number() == 0
+        if failing:
+            raise ValueError("no cluster")
+        return {"classes": [2, 1]}
+
+    try:
+        return distributed.from_first(compute)
+    except (ValueError, RuntimeError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def test_what_rank_0_computes_is_everyones_and_so_is_its_error(ranks):
+    assert ranks.run(first_of, False, size=2) == [{"classes": [2, 1]}] * 2
+    said = ["ValueError: no cluster", "RuntimeError: rank 0: ValueError: no cluster"]
+    assert ranks.run(first_of, True, size=2) == said
+    assert distributed.from_first(lambda: 3) == 3 and distributed.count() == 1

@@ -16,13 +16,14 @@ from mvlm.settings import ROOT, VARIABLES
 
 # Data flows down this list: a room imports only from rooms above it.
 ROOMS = """
-    settings sources workers faces samples prompts captions strangers model distributed rows chunks readings losses
-    siblings foundation gradients pseudo_labels refined_labels train evaluate statistics explain classify study __main__
+    training settings sources workers faces samples prompts captions strangers model distributed launch rows chunks
+    readings losses siblings foundation gradients pseudo_labels refined_labels loader train evaluate statistics explain
+    checkpoints progress engine classify study __main__
 """.split()
 STUDY = """
-    benchmarks methods embeddings labelling adaptation heat inspection runs transfer pages notebooks verify sheets
-    report accuracy comparisons drawings readings attention knowledge dials ablation probes summary plots gathers
-    transcripts checks clock audit deviations
+    benchmarks methods embeddings labelling adaptation heat inspection full runs ranks transfer pages notebooks verify
+    sheets report accuracy comparisons drawings readings attention knowledge dials ablation probes summary plots gathers
+    transcripts checks clock timings audit deviations
 """.split()
 
 

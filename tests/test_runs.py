@@ -343,8 +343,6 @@ def test_bad_scans_stop_the_run_or_are_listed_beside_the_results(corpora, tmp_pa
 
 
 def test_what_cannot_be_run_is_said(corpora):
-    with pytest.raises(ValueError, match="PROFILE=full.*PROFILE=quick runs the whole protocol"):
-        run(settings=Settings(profile="full"))
     with pytest.raises(ValueError, match="unknown benchmark 'BU3DFE-II'; the nearest known one is 'BU-3DFE-II'"):
         run(benchmarks=("BU3DFE-II",))
     with pytest.raises(ValueError, match="unknown method 'fulll'; the nearest known one is 'full'"):

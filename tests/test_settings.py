@@ -1,10 +1,12 @@
 """What a user may set, and what a wrong value says."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from mvlm.settings import RESULTS, ROOT, RUNS, VARIABLES, YAWS, Settings
+from mvlm.training import Training
 
 
 def test_nothing_set_is_the_default_on_twins():
@@ -57,6 +59,8 @@ def test_every_variable_is_read(tmp_path: Path):
         ("YAWS", "0,120,-120", "up to 90"),
         ("YAWS", "0,nan,-nan", "expected degrees"),
         ("YAWS", "0,30,-30,0", "none twice"),
+        ("DEVICES", "gpu", "DEVICES=cpu:2"),
+        ("DEVICES", "0", "expected a number"),
     ],
 )
 def test_a_wrong_value_names_the_nearest_right_one(variable: str, value: str, nearest: str):
@@ -97,3 +101,32 @@ def test_only_the_default_writes_the_committed_results(settings: Settings, kind:
 
 def test_jobs_scheduler_and_skipping_leave_results_where_they_are():
     assert Settings(jobs=7, scheduler="tcp://node:8786", skip_bad=True).results_folder("twin") == RESULTS
+
+
+def test_devices_and_training_are_read_and_leave_results_where_they_are():
+    settings = Settings.from_environment(
+        {"DEVICES": "cpu:2", "TRAINING": "epochs=3, image=2 checkpointing=1 rate=1e-4"}
+    )
+    assert settings.devices == "cpu:2"
+    assert settings.training == Training(epochs=3, image="2", checkpointing=True, rate=1e-4)
+    assert settings.results_folder("twin") == RESULTS
+    assert "save" not in settings.training.content() and settings.training.content()["epochs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("epoch=3", "TRAINING=epoch=3: expected epochs=VALUE"),
+        ("epochs", "TRAINING=epochs: expected epochs=VALUE"),
+        ("epochs=many", "TRAINING=epochs=many: expected epochs= int, such as epochs=20"),
+        ("checkpointing=yes", "expected checkpointing= 0 or 1"),
+        ("batch=1", "TRAINING=batch=1: expected 2 or more"),
+        ("rate=-1", "TRAINING=rate=-1.0: expected a number from 0"),
+        ("rate=nan", "TRAINING=rate=nan: expected a number from 0"),
+        ("image=some", "TRAINING=image=some: expected all, none, or a number of blocks"),
+        ("precision=fp32", "did you mean precision=float32?"),
+    ],
+)
+def test_a_wrong_setting_of_training_says_what_was_expected(value: str, said: str):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Settings.from_environment({"TRAINING": value})

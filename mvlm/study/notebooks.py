@@ -7,6 +7,7 @@ What a notebook says about itself, in its metadata:
 
     "mvlm": {"outputs": ["tables/table1.csv", ...],              what it writes under STAGE
              "corpora": ["BU-3DFE"],                             whose fingerprints it depends on
+             "measured": ["timings/{kind}.json"],                files under runs/ it reads, made by another command
              "prepare": "mvlm.study.runs:prepare_table1"}        called with the settings before the kernel starts
 
 and, in the cell tagged `parameters`, the names that it takes; `STAGE` is the folder for its outputs.
@@ -174,6 +175,12 @@ def _dependencies(name: str, notebook: dict, parameters: dict, settings: Setting
         "data_kind": settings.data_kind(),
         "fingerprints": {corpus: _fingerprint(corpus, settings) for corpus in declared.get("corpora", [])},
     }
+    if settings.profile == "full":
+        data["settings"]["training"] = settings.training.content()
+    if declared.get("measured"):
+        kind = settings.results_name(settings.data_kind())
+        files = [RUNS / path.format(kind=kind) for path in declared["measured"]]
+        data["measured"] = {path.name: file_hash(path) if path.is_file() else "absent" for path in files}
     cells = [[cell["cell_type"], _source(cell), cell["metadata"].get("tags", [])] for cell in notebook["cells"]]
     whole = json.dumps([data, cells, declared, modules, file_hash(ROOT / "constraints.txt")], sort_keys=True)
     return data | {"content_key": hashlib.sha256(whole.encode()).hexdigest()}

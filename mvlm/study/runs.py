@@ -25,6 +25,7 @@ from mvlm.faces.corpora import Corpus, open_corpus
 from mvlm.samples import Rendering, Samples, catalogue, folds
 from mvlm.settings import Settings
 from mvlm.sources import key, source_key
+from mvlm.study import full
 from mvlm.study.benchmarks import BENCHMARKS, TABLES, Benchmark
 from mvlm.study.embeddings import Embedded, frozen, model_key, write
 from mvlm.study.methods import METHODS, TABLE_METHODS, Method
@@ -118,7 +119,7 @@ def run(
         weights: SHA-256 of the trained weights, None where nothing is trained.
 
     Raises:
-        ValueError: unknown names, profile "full", too few subjects, bad scans.
+        ValueError: unknown names, too few subjects, bad scans; devices that are not there (profile "full").
         AbsentError: no corpus under `DATA`.
         FileNotFoundError: no weights.
     """
@@ -132,11 +133,6 @@ def records(
 ) -> list[dict]:
     """Records of one kind of all combinations, computing those that are missing; arguments and errors as of `run`."""
     chosen = Settings.from_environment() if settings is None else settings
-    if chosen.profile == "full":
-        raise ValueError(
-            "PROFILE=full: training the towers end to end is not there yet; PROFILE=quick runs the whole protocol on "
-            "frozen towers, PROFILE=smoke a small part of it"
-        )
     _known("benchmark", benchmarks, BENCHMARKS)
     _known("method", methods, METHODS)
     with workers.on(chosen.scheduler):
@@ -260,6 +256,8 @@ def _part(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Part:
             type(corpus).__module__,
         ),
     }
+    if chosen.profile == "full":
+        content |= full.content(chosen)
     return Part(benchmark, corpus, samples, subjects, content, bad)
 
 
@@ -273,6 +271,11 @@ def embedded(part: Part, chosen: Settings) -> tuple[Embedded, tuple]:
 
 
 def _compute(missing: Sequence[tuple], chosen: Settings, kind: Kind) -> None:
+    if chosen.profile == "full":
+        if kind is not RUN:
+            raise ValueError(f"PROFILE=full has no {kind.title}; they are of PROFILE=quick")
+        full.compute(missing, [_head(part, cell, chosen) for part, cell, *_ in missing], chosen)
+        return
     known = {}  # by benchmark
     tasks = []
     for part, cell, (train, test), path in missing:
@@ -294,18 +297,7 @@ def _compute(missing: Sequence[tuple], chosen: Settings, kind: Kind) -> None:
                     "prompts": prompts,
                     "seed": cell.seed,
                 },
-                "head": {
-                    "benchmark": name,
-                    "method": cell.method.name,
-                    "fold": cell.fold,
-                    "folds": cell.folds,
-                    "seed": cell.seed,
-                    "supervision": cell.method.supervision,
-                    "data_kind": part.kind,
-                    "fingerprint": part.fingerprint,
-                    "model": part.content["model"],
-                    "profile": chosen.profile,
-                },
+                "head": _head(part, cell, chosen),
             }
         )
     # Cheap and dear runs mixed: the estimate is made from the first ones, and no worker ends long after the other.
@@ -325,6 +317,22 @@ def _compute(missing: Sequence[tuple], chosen: Settings, kind: Kind) -> None:
         raise ChildProcessError(
             f"{lost[0]}: {which}. All other {kind.title} are kept; the same command goes on, best with JOBS=1"
         ) from lost[0]
+
+
+def _head(part: Part, cell: Cell, chosen: Settings) -> dict[str, object]:
+    """What a record says besides results."""
+    return {
+        "benchmark": part.benchmark.name,
+        "method": cell.method.name,
+        "fold": cell.fold,
+        "folds": cell.folds,
+        "seed": cell.seed,
+        "supervision": cell.method.supervision,
+        "data_kind": part.kind,
+        "fingerprint": part.fingerprint,
+        "model": part.content["model"],
+        "profile": chosen.profile,
+    }
 
 
 def _execute(task: dict) -> None:
