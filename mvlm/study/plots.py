@@ -157,8 +157,8 @@ def draw_forest(frame: pd.DataFrame, against: str = "baseline") -> Drawing:
             panel.set_yticks(range(len(order)), list(methods["title"]))
             panel.set_ylim(len(order) - 0.4, -0.6)
         line[0].set_title(question, loc="left", fontsize=8, fontweight="bold", color=colour)
-    for panel, benchmark in zip(grid[-1], benchmarks, strict=True):
-        panel.set_xlabel(_label(benchmark), fontsize=8)
+    for panel, benchmark in zip(grid[0], benchmarks, strict=True):
+        panel.set_title(_label(benchmark), loc="right", fontsize=8)
     kinds = ", ".join(rows["data_kind"].unique())
     figure.supxlabel(f"points of accuracy above {METHODS[against].title}, {kinds}; filled: the interval excludes 0",
                      fontsize=8)  # fmt: skip
