@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from mvlm.settings import ROOT, usable_cores
 from mvlm.workers import follow
@@ -213,18 +213,23 @@ def _first(failed: Mapping[int, int], planned: Plan, folder: Path, seconds: floa
     reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.report"))]
     if killed:
         name = signal.Signals(-failed[killed[0]]).name
-        why = " (for lack of memory, or by hand)" if name == "SIGKILL" else ""
+        why = " (for lack of memory, or by hand)" if name == "SIGKILL" else _said(folder, killed[0])
         return f"rank {killed[0]} {of} was ended by {name}{why} after {seconds:.0f} s; the other ranks were stopped"
     if not reports:
         rank, status = next(iter(failed.items()))
-        lines = (folder / f"{rank}.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-        return f"rank {rank} {of} ended with status {status}: {' '.join(lines[-3:])}"
+        return f"rank {rank} {of} ended with status {status}{_said(folder, rank)}"
     first = min(reports, key=lambda report: report["time"])
     return f"rank {first['rank']} {of}: {first['message']}"
 
 
-def main(arguments: list[str]) -> int:
-    """Be a rank: run FUNCTION with the ARGUMENTS of a JSON file inside the process group of all ranks."""
+def _said(folder: Path, rank: int) -> str:
+    """The last lines that a rank wrote to standard error, in brackets; those of rank 0 were shown."""
+    lines = (folder / f"{rank}.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+    return f" ({' '.join(lines[-3:])})" if lines else ""
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Be a rank: run FUNCTION with the ARGUMENTS of a JSON file inside the process group of all ranks, and end."""
     function, path, device = arguments
     folder = Path(os.environ[REPORTS])
     threading.Thread(target=follow, args=(os.getppid(),), daemon=True).start()
@@ -247,8 +252,11 @@ def main(arguments: list[str]) -> int:
         part.rename(part.with_suffix(".report"))
         sys.stderr.flush()
         os._exit(1)  # a farewell would wait for the others
-    return 0
+    # Threads of the closed group can abort a process that takes itself down in order: all is written, so leave at once.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

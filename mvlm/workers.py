@@ -62,7 +62,8 @@ def each(
     warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed", category=UserWarning)
 
     def run(chosen: Iterable[Item]) -> Iterator[tuple[Result, float]]:
-        pool = joblib.Parallel(n_jobs=jobs, return_as="generator", initializer=_start, initargs=(LIBRARIES,))
+        begin = {"initializer": _start, "initargs": (LIBRARIES, os.getpid())}  # of joblib's own pool alone
+        pool = joblib.Parallel(n_jobs=jobs, return_as="generator", **begin)
         return pool(joblib.delayed(_timed)(function, item) for item in chosen)
 
     with tqdm(total=len(items), desc=title, disable=None) as bar:
@@ -125,13 +126,13 @@ def _deaths() -> tuple[type[Exception], ...]:
     return (BrokenExecutor, scheduler.KilledWorker) if scheduler else (BrokenExecutor,)
 
 
-def _start(libraries: Sequence[str]) -> None:
+def _start(libraries: Sequence[str], parent: int) -> None:
     """Imports, as a worker starts, what work of any kind needs.
 
     The pool takes a worker that grows by 300 MB after its first task for a leaking one and starts another: the first
     import of torch would be that. And an estimate should not count imports.
     """
-    threading.Thread(target=follow, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=follow, args=(parent,), daemon=True).start()
     for library in libraries:
         import_module(library)
 

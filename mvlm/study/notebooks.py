@@ -180,7 +180,7 @@ def _dependencies(name: str, notebook: dict, parameters: dict, settings: Setting
     if declared.get("measured"):
         kind = settings.results_name(settings.data_kind())
         files = [RUNS / path.format(kind=kind) for path in declared["measured"]]
-        data["measured"] = {path.name: file_hash(path) if path.is_file() else "absent" for path in files}
+        data["measurements"] = {path.name: file_hash(path) if path.is_file() else "absent" for path in files}
     cells = [[cell["cell_type"], _source(cell), cell["metadata"].get("tags", [])] for cell in notebook["cells"]]
     whole = json.dumps([data, cells, declared, modules, file_hash(ROOT / "constraints.txt")], sort_keys=True)
     return data | {"content_key": hashlib.sha256(whole.encode()).hexdigest()}
