@@ -156,7 +156,8 @@ def draw_forest(frame: pd.DataFrame, against: str = "baseline") -> Drawing:
             panel.axvline(0, color="0.3", lw=1)
             panel.set_yticks(range(len(order)), list(methods["title"]))
             panel.set_ylim(len(order) - 0.4, -0.6)
-        line[0].set_title(question, loc="left", fontsize=8, fontweight="bold", color=colour)
+        above = "\n" if line[0] is grid[0][0] else ""  # the names of the columns stand below it
+        line[0].set_title(question + above, loc="left", fontsize=8, fontweight="bold", color=colour)
     for panel, benchmark in zip(grid[0], benchmarks, strict=True):
         panel.set_title(_label(benchmark), loc="right", fontsize=8)
     kinds = ", ".join(rows["data_kind"].unique())
