@@ -1,7 +1,7 @@
 """Training of both towers end to end, on one device or many: the trainer of the full profile.
 
-Every rank encodes its share of a batch and compares it with the embeddings of all (`mvlm.distributed.gather`), so that
-the contrastive batch is the batch of all ranks together, and many ranks learn what one process would.
+Every rank encodes its share of a batch and compares it with the embeddings of all (`mvlm.distributed.gather_even`), so
+that the contrastive batch is that of all ranks together, and many ranks learn what one process would.
 
 Towers stay in evaluation mode: no dropout, and normalisation with the statistics of pretraining. Otherwise what a
 sample contributes would depend on which others are on its rank.
@@ -12,8 +12,8 @@ Shapes: N samples, b samples of a rank's batch, V views, D embedding, P prompts.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ from mvlm.progress import Progress, quiet
 from mvlm.samples import Rendering
 from mvlm.train import COLDEST, consensus
 from mvlm.training import ALL, NONE, Training
+from mvlm.vocabulary import only_used
 
 CHUNK = 64  # samples that are embedded at once; the same on any number of ranks, so that embeddings are the same bits
 
@@ -89,7 +90,7 @@ class FineTuning(pl.LightningModule):
         """Evaluation mode, whatever is asked for."""
         return super().train(False)
 
-    def loss(self, batch: Batch, gather: losses.Gather = distributed.gather) -> Tensor:
+    def loss(self, batch: Batch, gather: losses.Gather = distributed.gather_even) -> Tensor:
         """The objective () of a rank's batch; its mean over the ranks is that of the whole batch."""
         pixels = self.model.prepare(batch.images.flatten(0, 1))  # (b*V, 3, S, S)
         views = self._in_pieces(pixels).unflatten(0, batch.images.shape[:2])  # (b, V, D)
@@ -142,7 +143,7 @@ class FineTuning(pl.LightningModule):
         decayed, plain = ([p for p in trained if (p.ndim > 1) == wanted] for wanted in (True, False))
         decays = {self.training_settings.decay: decayed, 0.0: plain} if self.training_settings.decay else {0.0: trained}
         groups = [{"params": params, "weight_decay": decay} for decay, params in decays.items()]
-        optimizer = torch.optim.AdamW(groups, lr=self.training_settings.rate)
+        optimizer = torch.optim.AdamW(groups, lr=self.training_settings.rate, fused=True)
         if self.resumed is not None:
             optimizer.load_state_dict(self.resumed)
         return optimizer
@@ -239,25 +240,36 @@ def fit(
     """
     settings = module.training_settings
     newest = distributed.from_first(lambda: checkpoints.newest(folder)) if folder else None
-    if newest:
-        module.first, module.resumed = checkpoints.load(newest, module.model.clip)
-    batches = Batches(
-        images, places, order, rendering, seed=seed, first=module.first, rank=distributed.number(),
-        count=distributed.count(),
-    )  # fmt: skip
-    if not len(batches):
-        return
-    watching = [Progress(title, len(order), folder), *callbacks]
-    if folder:
-        watching.append(checkpoints.Saving(folder, settings.save, len(order)))
-    loader = DataLoader(
-        batches, batch_size=None, num_workers=settings.loaders, pin_memory=device == "cuda",
-        multiprocessing_context="spawn" if settings.loaders else None,
-    )  # fmt: skip
-    with quiet():
+    with only_used(module.model.clip, module.tokens), quiet(), _unfilled():
+        if newest:
+            module.first, module.resumed = checkpoints.load(newest, module.model.clip)
+        batches = Batches(
+            images, places, order, rendering, seed=seed, first=module.first, rank=distributed.number(),
+            count=distributed.count(),
+        )  # fmt: skip
+        if not len(batches):
+            return
+        watching = [Progress(title, len(order), folder), *callbacks]
+        if folder:
+            watching.append(checkpoints.Saving(folder, settings.save, len(order)))
+        loader = DataLoader(
+            batches, batch_size=None, num_workers=settings.loaders, pin_memory=device == "cuda",
+            multiprocessing_context="spawn" if settings.loaders else None,
+        )  # fmt: skip
         pl.seed_everything(seed, verbose=False)
         trainer(device, settings.precision, len(batches), watching).fit(module, train_dataloaders=loader)
-    module.to("cpu")
+        module.to("cpu")
+
+
+@contextmanager
+def _unfilled() -> Iterator[None]:
+    """Deterministic operations without what torch adds to find faults: it would fill all new memory with NaN first."""
+    before = torch.utils.deterministic.fill_uninitialized_memory
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.utils.deterministic.fill_uninitialized_memory = before
 
 
 def trainer(device: str, precision: str, steps: int, callbacks: Sequence[pl.Callback]) -> pl.Trainer:

@@ -30,6 +30,9 @@ ADDRESS = "127.0.0.1"  # ranks that `launch` starts are on one machine
 ATTEMPTS = 3  # at a port, which may be taken between its choice and its use
 LOOK = 0.1  # seconds between looks at the ranks
 GRACE = 5.0  # seconds in which the others may say what they met after one has failed, and again in which they may end
+# Freed memory stays with a rank: else the kernel clears new memory for the activations of every step, a fifth of its
+# time on a processor, and ranks hold one another up at it. Names of glibc's; what the user has set comes before.
+KEEPING = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33)}
 REPORTS = "MVLM_RANKS"  # the folder in which ranks say why they failed
 
 
@@ -188,7 +191,7 @@ def _start(
         return subprocess.Popen(
             [sys.executable, "-m", "mvlm.launch", *command, planned.device],
             cwd=ROOT,
-            env=os.environ | own | environ,
+            env=KEEPING | os.environ | own | environ,
             stdin=subprocess.DEVNULL,
             stderr=None if rank == 0 else said,
             start_new_session=True,  # so that its loaders end with it

@@ -8,7 +8,6 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -25,7 +24,7 @@ FIRST = 3  # steps before the time that is left can be said
 class Progress(pl.Callback):
     """A bar and a log of rank 0: loss over all ranks, images per second of all ranks, memory of this one.
 
-    The log is TensorBoard's where it is installed, else CSV; a training that is taken up gets a file of its own.
+    The log is TensorBoard's, under `folder/log`; a training that is taken up gets a curve of its own.
 
     Args:
         title: of the bar.
@@ -41,7 +40,7 @@ class Progress(pl.Callback):
         if distributed.number() == 0:
             self.bar = tqdm(total=self.steps, initial=module.first, desc=self.title, unit="step", disable=None)
             if self.folder is not None:
-                self.lines = logger(self.folder, module.first)
+                self.lines = pl.loggers.TensorBoardLogger(self.folder, "log", f"from-step-{module.first}")
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, _index: int) -> None:
         done = trainer.global_step
@@ -78,7 +77,7 @@ class Progress(pl.Callback):
         if self.lines is not None:
             values = {
                 "loss": self.loss,
-                "rate": module.rate(step - 1),
+                "learning_rate": module.rate(step - 1),
                 "temperature": 1 / module.model.clip.logit_scale.detach().exp().item(),
                 "images_per_second": rate,
                 "memory_gb": held,
@@ -98,12 +97,6 @@ def memory(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-
-
-def logger(folder: Path, first: int) -> pl.loggers.Logger:
-    """A log under `folder/log`, named by the step it starts from."""
-    kind = pl.loggers.TensorBoardLogger if find_spec("tensorboard") else pl.loggers.CSVLogger
-    return kind(folder, name="log", version=f"from-step-{first}")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """End-to-end training: many ranks against one process, pieces against the whole, an interruption against none."""
 
 import pickle
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mvlm import checkpoints, distributed, engine, losses
 from mvlm.loader import Batches, batch_order, crop, flip
@@ -120,10 +122,39 @@ def test_an_interruption_leaves_no_trace_in_the_weights(tmp_path):
     assert all(torch.equal(value, whole[name]) for name, value in weights(resumed).items())
     again = run(settings, 10, tmp_path / "cut")  # nothing is left to do
     assert again.first == 10 and all(torch.equal(v, whole[name]) for name, v in weights(again).items())
-    logs = sorted(path.parent.name for path in (tmp_path / "cut").rglob("metrics.csv"))
-    assert logs == ["from-step-3"]  # five steps are too few for a line
-    last = (tmp_path / "cut/log/from-step-3/metrics.csv").read_text().splitlines()
-    assert {"images_per_second", "loss", "memory_gb", "rate", "step", "temperature"} == set(last[0].split(","))
+
+
+def test_the_log_is_one_that_tensorboard_reads(tmp_path):
+    settings = Training(batch=6, rate=1e-3, save=10)
+    run(settings, 10, tmp_path)
+    run(settings, 20, tmp_path)
+    of = {}
+    for first in (0, 10):
+        log = EventAccumulator(str(tmp_path / f"log/from-step-{first}")).Reload()
+        of[first] = {tag: [(point.step, point.value) for point in log.Scalars(tag)] for tag in log.Tags()["scalars"]}
+        assert {"images_per_second", "learning_rate", "loss", "memory_gb", "temperature"} <= set(of[first])
+    assert [step for step, _ in of[0]["loss"]] == [10] and [step for step, _ in of[10]["loss"]] == [20]
+    assert of[10]["learning_rate"][0][1] == pytest.approx(module(settings, 20).rate(19))
+    assert 0 < of[10]["loss"][0][1] < 10 and of[10]["memory_gb"][0][1] > 0.1
+
+
+def test_words_that_no_prompt_holds_stay_as_they_are():
+    start = load_model().clip.state_dict()["token_embedding.weight"].clone()
+    trained = run(Training(batch=6, rate=1e-2, decay=0.5), 4)
+    table = trained.model.clip.token_embedding
+    assert type(table) is torch.nn.Embedding and table.weight.requires_grad
+    used = torch.zeros(len(start), dtype=torch.bool)
+    used[trained.tokens.unique()] = True
+    assert torch.equal(table.weight[~used], start[~used]) and not used.all()
+    assert (table.weight[used] != start[used]).any(1)[1:].all()  # the first is the padding, which nothing reads
+
+
+def test_the_rows_in_use_learn_what_they_would_in_the_whole_table(monkeypatch):
+    settings = Training(batch=6, rate=1e-3, decay=0.0)
+    rows = weights(run(settings, 4))
+    monkeypatch.setattr(engine, "only_used", lambda *_: nullcontext())
+    whole = weights(run(settings, 4))
+    assert set(rows) == set(whole) and all(torch.equal(value, whole[name]) for name, value in rows.items())
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):

@@ -18,7 +18,7 @@ from mvlm.settings import ROOT, VARIABLES
 ROOMS = """
     training settings sources workers faces samples prompts captions strangers model distributed launch rows chunks
     readings losses siblings foundation gradients pseudo_labels refined_labels loader train evaluate statistics explain
-    checkpoints progress engine classify study __main__
+    checkpoints progress vocabulary engine classify study __main__
 """.split()
 STUDY = """
     benchmarks methods embeddings labelling adaptation heat inspection full runs ranks transfer pages notebooks verify

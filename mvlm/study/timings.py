@@ -45,6 +45,8 @@ WARM = 4  # a fourth of an epoch comes before, unmeasured
 TEXTS, CLASSES = ["a smiling face", "a sad face", "an angry face"], 3
 PAIRS = ((3, 1), (3, 2), (2, 1))  # of Fig. 5
 
+STATED = "stated"  # source of a number of the paper's
+
 COLUMNS_4 = {
     "ranks": "processes; GPUs in the paper",
     "batch": "samples of a rank; in the paper of one GPU or of all, it does not say",
@@ -247,7 +249,7 @@ def epoch_table(record: Mapping, paper: Paper) -> pd.DataFrame:
                 "slowest": max(row["seconds"]),
                 "epochs": len(row["seconds"]),
                 "paper_seconds": said,
-                "paper_source": "" if said is None else "stated" if stated else "from hours of 500 epochs",
+                "paper_source": "" if said is None else STATED if stated else "from hours of 500 epochs",
             }
         )
     return pd.DataFrame(rows)[list(COLUMNS_4)]
@@ -279,19 +281,26 @@ def speedup_table(epochs: pd.DataFrame) -> pd.DataFrame:
 def draw_epochs(epochs: pd.DataFrame) -> Drawing:
     """Seconds of an epoch: here by batch of a rank and by batch of all ranks, and the paper's."""
     panels = [
-        ("batch", "seconds", "here, by batch of a rank"),
-        ("global_batch", "seconds", "here, by batch of all ranks"),
-        ("batch", "paper_seconds", "the paper, its GPUs and data"),
+        ("batch", "seconds", "here", "samples of a rank's batch"),
+        ("global_batch", "seconds", "here", "samples of the batch of all ranks"),
+        ("batch", "paper_seconds", "the paper, its GPUs and data", "batch, the paper does not say whose"),
     ]
     figure, axes = _panels(len(panels), "seconds of an epoch")
-    for axis, (across, up, title) in zip(axes, panels, strict=True):
+    for axis, (across, up, title, label) in zip(axes, panels, strict=True):
         for ranks, part in epochs.groupby("ranks"):
             many = "GPU" if up == "paper_seconds" else "rank"
             extra = " (oversubscribed)" if many == "rank" and part["oversubscribed"].any() else ""
-            axis.plot(part[across], part[up], marker="o", ms=4, label=f"{ranks} {many}{'s' * (ranks > 1)}{extra}")
+            name = f"{ranks} {many}{'s' * (ranks > 1)}{extra}"
+            (line,) = axis.plot(part[across], part[up], marker="o", ms=4, label=name)
             if many == "rank":
                 axis.fill_between(part[across], part["fastest"], part["slowest"], alpha=0.2, lw=0)
-        _finish(axis, title, epochs[across])
+            else:
+                derived = part[part["paper_source"] != STATED].dropna(subset=[up])
+                hollow = {"mfc": "white", "color": line.get_color(), "label": None}
+                axis.plot(derived[across], derived[up], ls="", marker="o", ms=4, **hollow)
+        if up == "paper_seconds":
+            axis.plot([], [], ls="", marker="o", ms=4, mfc="white", color="0.4", label="hours / 500 epochs")
+        _finish(axis, title, label, epochs[across])
     return Drawing(figure, epochs, COLUMNS_4)
 
 
@@ -300,10 +309,12 @@ def draw_speedups(speedups: pd.DataFrame) -> Drawing:
     figure, axes = _panels(2, "times faster")
     for axis, up, title in zip(axes, ("speedup", "paper_speedup"), ("here", "the paper"), strict=True):
         for (ranks, over), part in speedups.groupby(["ranks", "over"], sort=False):
-            (line,) = axis.plot(part["batch"], part[up], marker="o", ms=4, label=f"{ranks} over {over}")
+            extra = " (oversubscribed)" if up == "speedup" and part["oversubscribed"].any() else ""
+            name = f"{ranks} over {over}{extra}"
+            (line,) = axis.plot(part["batch"], part[up], marker="o", ms=4, label=name)
             axis.axhline(ranks / over, ls=":", lw=1, color=line.get_color())
         axis.axhline(1, ls="--", lw=1, color="0.4")
-        _finish(axis, title, speedups["batch"])
+        _finish(axis, title, "batch of a rank" if up == "speedup" else "batch", speedups["batch"])
     return Drawing(figure, speedups, COLUMNS_5)
 
 
@@ -318,13 +329,13 @@ def _panels(count: int, label: str) -> tuple:
     return figure, axes
 
 
-def _finish(axis, title: str, across: pd.Series) -> None:
+def _finish(axis, title: str, label: str, across: pd.Series) -> None:
     ticks = sorted(across.unique())
     axis.set_xscale("log", base=2)
     shown = ticks if len(ticks) <= len(BATCHES) else ticks[::2]
     axis.set_xticks(shown, [str(tick) for tick in shown], fontsize=7)
     axis.minorticks_off()
-    axis.set(title=title, xlabel="batch, samples", ylim=(0, None))
+    axis.set(title=title, xlabel=label, ylim=(0, 1.3 * axis.dataLim.y1))  # room for the legend
     axis.legend(fontsize=7)
 
 
@@ -360,8 +371,9 @@ def main() -> int:
     path = record_path(chosen)
     write(path, lambda file: file.write((json.dumps(record, indent=1) + "\n").encode()))
     for row in record["rows"]:
+        many = "ranks" if row["ranks"] > 1 else "rank "
         more = ", oversubscribed" if row["oversubscribed"] else ""
-        print(f"{row['ranks']} ranks, batch {row['batch']:3} each ({row['global_batch']:3} in all): "
+        print(f"{row['ranks']} {many}, batch {row['batch']:3} each ({row['global_batch']:3} in all): "
               f"{statistics.median(row['seconds']):6.2f} s{more}")
     print(f"timings: {path.relative_to(mvlm.settings.ROOT)}")
     return 0
