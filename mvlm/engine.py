@@ -214,6 +214,7 @@ def fit(
     seed: int,
     device: str,
     folder: Path | None = None,
+    log: Path | None = None,
     title: str = "training",
     callbacks: Sequence[pl.Callback] = (),
 ) -> None:
@@ -230,7 +231,8 @@ def fit(
         rendering: what the images show.
         seed: of prompts, flips and crops.
         device: "cuda" or "cpu".
-        folder: for checkpoints and the log; None: neither is kept.
+        folder: for checkpoints; None: none are kept.
+        log: folder for the log of TensorBoard; None: none is kept.
         title: of the progress bar.
         callbacks: of Lightning, besides.
 
@@ -249,7 +251,7 @@ def fit(
         )  # fmt: skip
         if not len(batches):
             return
-        watching = [Progress(title, len(order), folder), *callbacks]
+        watching = [Progress(title, len(order), log), *callbacks]
         if folder:
             watching.append(checkpoints.Saving(folder, settings.save, len(order)))
         loader = DataLoader(

@@ -24,7 +24,7 @@ FIRST = 3  # steps before the time that is left can be said
 class Progress(pl.Callback):
     """A bar and a log of rank 0: loss over all ranks, images per second of all ranks, memory of this one.
 
-    The log is TensorBoard's, under `folder/log`; a training that is taken up gets a curve of its own.
+    The log is TensorBoard's; a training that is taken up gets a curve of its own.
 
     Args:
         title: of the bar.
@@ -40,7 +40,7 @@ class Progress(pl.Callback):
         if distributed.number() == 0:
             self.bar = tqdm(total=self.steps, initial=module.first, desc=self.title, unit="step", disable=None)
             if self.folder is not None:
-                self.lines = pl.loggers.TensorBoardLogger(self.folder, "log", f"from-step-{module.first}")
+                self.lines = pl.loggers.TensorBoardLogger(self.folder, "", f"from-step-{module.first}")
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, _index: int) -> None:
         done = trainer.global_step

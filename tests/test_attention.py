@@ -1,19 +1,26 @@
 """Fig. 7: what is measured on the heat of sequences, and how it is put together."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+import mvlm.settings
 from mvlm import explain
 from mvlm.faces.pose import find_pose
 from mvlm.faces.regions import PLACES, region_map
 from mvlm.faces.twins import Twin
 from mvlm.faces.views import YAWS, project
 from mvlm.model import TINY, load_model
-from mvlm.study import attention, heat
+from mvlm.settings import Settings
+from mvlm.study import attention, full, heat
 from mvlm.study.attention import AREAS, SHARES, Attention
+from mvlm.study.benchmarks import BENCHMARKS
+from mvlm.study.runs import present
 from mvlm.train import Adapter
+from mvlm.training import Training
 
 EMOTIONS = ("anger", "happiness")
 
@@ -29,6 +36,7 @@ def task() -> heat.Task:
     return heat.Task(
         adapter=adapter.eval().requires_grad_(False),
         model=(TINY, None),
+        foundation=(TINY, None),
         images=np.stack([project(twin.read_frame(s, len(s.frames) // 2)) for s in chosen]),
         recordings=tuple(chosen),
         classes=np.array([EMOTIONS.index(s.emotion) for s in chosen]),
@@ -97,6 +105,27 @@ def test_subjects_can_be_explained_apart(task: heat.Task):
             assert [mine[key] for key in numbers] == pytest.approx([theirs[key] for key in numbers], abs=0.02)
             assert all(mine[key] == theirs[key] for key in mine.keys() - numbers)
     assert np.allclose(together.heat, apart[0].heat + apart[1].heat, atol=1e-4)
+
+
+def test_the_full_profile_explains_towers_that_were_trained(task: heat.Task, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path)
+    chosen = Settings(profile="smoke", training=Training(epochs=1, batch=4, rate=1e-3), devices="cpu")
+    (source,) = present([BENCHMARKS[attention.SOURCE]], chosen)
+    record = tmp_path / "records" / "fig7.json"
+    weights = attention._trained_towers(source, record, chosen)
+    monkeypatch.setattr(full, "compute", None)
+    assert attention._trained_towers(source, record, chosen) == weights  # not trained again
+
+    trained, before = load_model(TINY, weights), load_model()
+    done = heat.explained(task._replace(adapter=None, model=(TINY, str(weights))))
+    found = explain.grad_cam(trained, task.images, EMOTIONS, task.classes)
+    views = pd.DataFrame(done.views)[::3]
+    assert np.allclose(views["logit"], found.logits[range(4), task.classes])
+    for column, model in (("predicted", trained), ("frozen", before)):
+        assert views[column].tolist() == [EMOTIONS[c] for c in model.classify(task.images, EMOTIONS).argmax(1)]
+    moved = trained.classify(task.images, EMOTIONS) - before.classify(task.images, EMOTIONS)
+    assert moved.abs().max() > 1e-3
+    assert {row["of"] for row in done.stages} == {f"{i}/5 of the tower" for i in range(1, 6)}
 
 
 def test_another_sequence_is_of_the_same_subject():

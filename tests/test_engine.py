@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.nn import functional
 
 from mvlm import checkpoints, distributed, engine, losses
 from mvlm.loader import Batches, batch_order, crop, flip
@@ -61,7 +62,8 @@ def run(settings, steps, folder=None, callbacks=(), **options):
     trained = module(settings, steps, **options)
     order = batch_order(SAMPLES, settings.batch, 100, seed=5)[:steps]
     places = np.arange(SAMPLES)
-    options = {"seed": 3, "device": "cpu", "folder": folder, "callbacks": callbacks}
+    log = folder and folder / "log"
+    options = {"seed": 3, "device": "cpu", "folder": folder, "log": log, "callbacks": callbacks}
     engine.fit(trained, faces(), places, order, Rendering(), **options)
     return trained
 
@@ -136,6 +138,18 @@ def test_the_log_is_one_that_tensorboard_reads(tmp_path):
     assert [step for step, _ in of[0]["loss"]] == [10] and [step for step, _ in of[10]["loss"]] == [20]
     assert of[10]["learning_rate"][0][1] == pytest.approx(module(settings, 20).rate(19))
     assert 0 < of[10]["loss"][0][1] < 10 and of[10]["memory_gb"][0][1] > 0.1
+
+
+def test_bf16_learns_what_float32_does_within_its_precision():
+    start = load_model().clip.state_dict()
+    moved = {}
+    for precision in ("float32", "bf16"):
+        found = weights(run(Training(batch=8, rate=0.01, precision=precision), 5, kind=Descent))
+        assert all(value.dtype == start[name].dtype for name, value in found.items())
+        moved[precision] = torch.cat([(found[name] - start[name]).flatten() for name in start])
+    exact, half = moved["float32"], moved["bf16"]
+    assert 0 < (half - exact).norm() < 0.05 * exact.norm()
+    assert functional.cosine_similarity(exact, half, dim=0) > 0.999
 
 
 def test_words_that_no_prompt_holds_stay_as_they_are():

@@ -74,6 +74,9 @@ def test_a_run_that_lost_a_rank_is_taken_up_and_ends_as_if_it_had_not(told, tmp_
     launch("mvlm.study.full:execute", {"runs": [run], "device": "cpu"}, TWO, threads=1)
     one, two = (json.loads((folder / "records/run.json").read_text()) for folder in (whole, cut))
     assert one == two and not list(cut.rglob("step-*"))
+    logs = sorted(str(path.parent.relative_to(cut / "logs")) for path in cut.rglob("events.*"))
+    parts = ("round-1/from-step-0", "round-2/from-step-0", "round-2/from-step-2")
+    assert logs == [f"Bosphorus-full-run/{part}" for part in parts]
     assert len(one["weights"]) == 64 and len(one["cluster_sizes"]) == 2 and len(one["change"]) == 1
 
     model = load_model()  # of another kind: the weights of the run are refused there

@@ -448,6 +448,8 @@ def test_halves_go_by_the_number_of_the_subject():
 def test_transfer_needs_a_folder_and_a_half(corpora, tmp_path):
     with pytest.raises(ValueError, match="needs DATA="):
         transfer.transfer(Settings())
+    with pytest.raises(ValueError, match="PROFILE=full has no transfer"):
+        transfer.transfer(Settings(data=tmp_path, profile="full"))
     with pytest.raises(ValueError, match="half 'both': expected one of even, odd"):
         transfer.transfer(Settings(data=tmp_path), half="both")
     with pytest.raises(FileNotFoundError, match="expected at least one of BU-3DFE"):

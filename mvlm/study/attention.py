@@ -22,11 +22,12 @@ from mvlm.faces.regions import PLACES
 from mvlm.samples import Rendering
 from mvlm.settings import Settings
 from mvlm.sources import key, source_key
+from mvlm.study import full
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.drawings import Drawing
 from mvlm.study.embeddings import frozen, write
 from mvlm.study.methods import METHODS
-from mvlm.study.runs import Part, embedded, present
+from mvlm.study.runs import Cell, Part, embedded, present
 from mvlm.study.sheets import contact_sheet
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def _broken(name: str) -> str:
     """A tick's name in lines of a few words."""
     import textwrap
 
-    return textwrap.fill(name, 11, break_long_words=False)
+    return textwrap.fill(name, 12, break_long_words=False)
 
 
 def overlaid(images: np.ndarray, heat: np.ndarray) -> np.ndarray:
@@ -283,16 +284,34 @@ def _record_path(source: Part, target: Part, chosen: Settings) -> Path:
         "frames": Rendering.of(chosen).frames,
         "source": source_key("mvlm.study.heat"),
     }
+    if chosen.profile == "full":
+        content |= full.content(chosen)
     return mvlm.settings.RUNS / "records" / f"{key(content)}.npz"
+
+
+def _trained_towers(source: Part, record: Path, chosen: Settings) -> Path:
+    """The weights of towers trained end to end, without labels, on all subjects of the source; made if not there."""
+    weights = full.weights_of(record)
+    if not (record.is_file() and weights.is_file()):
+        record.unlink(missing_ok=True)
+        everyone = np.unique(source.samples.subjects)
+        # Scores on the subjects it was trained on are in its record, which nothing reads.
+        cell, head = Cell(METHODS[METHOD], 0, 1, SEED), {"benchmark": f"{SOURCE}-all", "method": METHOD}
+        full.compute([(source, cell, (everyone, everyone), record)], [head], chosen)
+    return weights
 
 
 def _compute(source: Part, target: Part, chosen: Settings) -> tuple[dict[str, np.ndarray], dict[str, list]]:
     """Arrays and tables of `Attention`."""
     from mvlm.study import heat
 
-    unlabelled, prompts = embedded(source, chosen)
-    work = [(METHODS[METHOD], unlabelled, prompts, SEED)]
-    (adapter,) = workers.each(heat.trained, work, jobs=chosen.jobs, title=f"training on {SOURCE}")
+    adapter, weights = None, chosen.pretrained
+    if chosen.profile == "full":
+        weights = str(_trained_towers(source, _record_path(source, target, chosen).with_suffix(".json"), chosen))
+    else:
+        unlabelled, prompts = embedded(source, chosen)
+        work = [(METHODS[METHOD], unlabelled, prompts, SEED)]
+        (adapter,) = workers.each(heat.trained, work, jobs=chosen.jobs, title=f"training on {SOURCE}")
     shown = frozen(target.corpus, target.benchmark.emotions, chosen, target.subjects).samples
     shown = shown.select(np.isin(shown.names, target.samples.names))
     recordings = {item.name: item for item in target.corpus.items}
@@ -303,7 +322,8 @@ def _compute(source: Part, target: Part, chosen: Settings) -> tuple[dict[str, np
         tasks.append(
             heat.Task(
                 adapter=adapter,
-                model=(chosen.model, chosen.pretrained),
+                model=(chosen.model, weights),
+                foundation=(chosen.model, chosen.pretrained),
                 images=part.images,
                 recordings=tuple(recordings[name] for name in part.names),
                 classes=target.benchmark.labels(part.emotions),

@@ -62,11 +62,11 @@ def draw_foundation(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
     sns.set_theme(style="whitegrid", context="paper")
     rows = frame[frame["data_kind"] == "twin"].reset_index(drop=True)
     benchmarks, foundations = list(rows["asked_about"].unique()), rows["pretrained_on"].unique()
-    figure = Figure(figsize=(7.2, 0.42 * len(benchmarks) + 1.2), layout="constrained")
+    figure = Figure(figsize=(7.2, 0.55 * len(benchmarks) + 1.2), layout="constrained")
     panels = figure.subplots(1, rows["measure"].nunique(), sharey=True, squeeze=False)[0]
     for panel, (measure, part) in zip(panels, rows.groupby("measure", sort=False), strict=True):
         for place, (title, group) in enumerate(part.groupby("pretrained_on", sort=False)):
-            shift = (place - (len(foundations) - 1) / 2) * 0.25
+            shift = (place - (len(foundations) - 1) / 2) * 0.6 / max(len(foundations) - 1, 1)
             places = [benchmarks.index(name) + shift for name in group["asked_about"]]
             spread = [group["value"] - group["low"], group["high"] - group["value"]]
             panel.errorbar(group["value"], places, xerr=spread, fmt="o", ms=4, capsize=2, label=title)
@@ -126,17 +126,21 @@ def draw_confusions(records: pd.DataFrame) -> Drawing:
     pairs = pairs.rename(columns={"emotions": "true", "zero_shot": "predicted"})
     counted = pairs.groupby(["benchmark", "method", "true"], sort=False)["predicted"].value_counts(normalize=True)
     long = counted.mul(100).rename("percent").reset_index()
-    present = records["benchmark"].unique()
-    figure = Figure(figsize=(2.7 * len(present) + 0.9, 5.6), layout="constrained")
-    grid = figure.subplots(len(CONFUSED), len(present), squeeze=False)
+    kinds = records.drop_duplicates("benchmark").set_index("benchmark")["data_kind"]
+    shape = (len(CONFUSED), len(kinds)) if len(kinds) > 1 else (1, len(CONFUSED))
+    figure = Figure(figsize=(2.7 * shape[1] + 0.6, 2.8 * shape[0] + 0.3), layout="constrained")
+    grid = figure.subplots(*shape, squeeze=False).reshape(len(CONFUSED), len(kinds))
     look = {"cbar": False, "cmap": "Blues", "vmin": 0, "vmax": 100, "square": True, "annot_kws": {"size": 6}}
     for line, method in zip(grid, CONFUSED, strict=True):
-        for panel, name in zip(line, present, strict=True):
+        for panel, (name, kind) in zip(line, kinds.items(), strict=True):
             cells = long[(long["benchmark"] == name) & (long["method"] == method)]
             known = BENCHMARKS[name]
             table = cells.pivot(index="true", columns="predicted", values="percent")
             table = table.reindex(index=list(known.shown or known.emotions), columns=list(known.emotions)).fillna(0)
             sns.heatmap(table, annot=True, fmt=".0f", ax=panel, **look)
-            panel.set(title=f"{METHODS[method].title}, {name}", xlabel="", ylabel="")
+            panel.set(title=f"{METHODS[method].title}\n{name} ({kind})", xlabel="", ylabel="")
+            panel.tick_params(axis="y", rotation=0)
+    figure.supxlabel("predicted, zero-shot", fontsize=8)
+    figure.supylabel("shown; rows in percent", fontsize=8)
     columns = {"benchmark": "corpus and subset", "method": "recipe", "true": "emotion shown", "predicted": "zero-shot"}
     return Drawing(figure, long, columns | {"percent": "of the samples of the true emotion"})

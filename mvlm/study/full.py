@@ -3,7 +3,7 @@
 Ranks are started here, as many as `DEVICES` says, or are there already (`mvlm.study.ranks`).
 
 A run killed anywhere is taken up by the same command: at its last checkpoint, in the round it was in. Trained weights
-stay in `runs/weights/`, a file for each record, which `PRETRAINED=` takes.
+stay in `runs/weights/`, a file for each record, which `PRETRAINED=` takes; logs of TensorBoard in `runs/logs/`.
 """
 
 from __future__ import annotations
@@ -73,10 +73,20 @@ class Run:
         return path.parent.parent / "checkpoints" / path.stem
 
     @property
+    def log(self) -> Path:
+        """The folder of the log of TensorBoard."""
+        path = Path(self.record)
+        return path.parent.parent / "logs" / f"{self.head['benchmark']}-{self.head['method']}-{path.stem[:8]}"
+
+    @property
     def weights(self) -> Path:
         """The file of the trained weights."""
-        path = Path(self.record)
-        return path.parent.parent / "weights" / f"{path.stem}.safetensors"
+        return weights_of(Path(self.record))
+
+
+def weights_of(record: Path) -> Path:
+    """Where the weights lie that a run with this record trained."""
+    return record.parent.parent / "weights" / f"{record.stem}.safetensors"
 
 
 def content(chosen: Settings) -> dict[str, object]:
@@ -251,8 +261,8 @@ def adapt(
             steps=len(order),
         )
         named = f"{title}, round {number + 1} of {len(folders)}" if len(folders) > 1 else title
-        places = train.rows[kept]
-        fit(module, images, places, order, rendering, seed=run.seed, device=device, folder=folder, title=named)
+        options = {"seed": run.seed, "device": device, "folder": folder, "log": run.log / folder.name, "title": named}
+        fit(module, images, train.rows[kept], order, rendering, **options)
         model.float().requires_grad_(False)
     return model, rounds, sizes
 

@@ -34,7 +34,8 @@ class Task(NamedTuple):
     """Whole subjects, so that each has other emotions to be compared with.
 
     Attributes:
-        adapter: on top of the model; model: its name and weights, as of `load_model`.
+        adapter: on top of the model; None where the towers themselves were trained.
+        model: its name and weights, as of `load_model`; foundation: the same before any training.
         images: (N, V, H, H, 3) uint8.
         recordings: N sequences of `corpus`, which reads their frames.
         classes: (N,) int, the emotion that each shows, in `emotions`.
@@ -43,8 +44,9 @@ class Task(NamedTuple):
         seed: of these.
     """
 
-    adapter: Adapter
+    adapter: Adapter | None
     model: tuple[str, str | None]
+    foundation: tuple[str, str | None]
     images: np.ndarray
     recordings: tuple[Recording, ...]
     classes: np.ndarray
@@ -94,9 +96,10 @@ def explained(task: Task) -> Explained:
 
     model, images = _model(*task.model), np.array(task.images)
     found = explain.grad_cam(model, images, task.emotions, task.classes, adapter=task.adapter)
+    before = _model(*task.foundation)
     with torch.no_grad():
-        prototypes = model.prototypes(task.emotions)
-        plain = explain.class_logits(model.encode_views(images), prototypes, model, None).argmax(1).tolist()
+        prototypes = before.prototypes(task.emotions)
+        plain = explain.class_logits(before.encode_views(images), prototypes, before, None).argmax(1).tolist()
     subjects = np.array([recording.subject for recording in task.recordings])
     names = [side(yaw) for yaw in task.yaws]
     views, pairs, face = [], [], np.zeros(found.heat.shape, bool)  # dynamic images have a grey background
@@ -141,7 +144,7 @@ def _summed(values: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
     return total
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _model(name: str, pretrained: str | None) -> MultiviewVLM:
     import torch
 

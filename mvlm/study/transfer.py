@@ -56,7 +56,7 @@ def transfer(settings: Settings | None = None, *, half: str = "even", seed: int 
         names, emotions, predicted: lists over samples.
 
     Raises:
-        ValueError: no `DATA`, an unknown half, too few subjects.
+        ValueError: no `DATA`, the full profile, an unknown half, too few subjects.
         FileNotFoundError: no BU-3DFE under `DATA`.
     """
     import pandas as pd
@@ -66,6 +66,8 @@ def transfer(settings: Settings | None = None, *, half: str = "even", seed: int 
     chosen = Settings.from_environment() if settings is None else settings
     if chosen.data is None:
         raise ValueError("transfer needs DATA=, the root of a folder with BU-3DFE")
+    if chosen.profile == "full":
+        raise ValueError("PROFILE=full has no transfer; it is of PROFILE=quick")
     if half not in HALVES:
         raise ValueError(f"half {half!r}: expected one of {', '.join(HALVES)}")
     twin = replace(chosen, data=None)
