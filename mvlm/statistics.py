@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 DRAWS = 10_000
+ROUNDING = 1e-12  # of the largest value: a smaller deviation is the last digits of a sum; one sample of n makes 1/n
 
 
 class Summary(NamedTuple):
@@ -32,9 +33,12 @@ class PairedTest(NamedTuple):
 def summary(correct: np.ndarray, fold: np.ndarray, subject: np.ndarray, *, seed: int = 0) -> Summary:
     """Mean over folds, its spread, and the 95 % interval over subjects, of (N,) right or wrong predictions.
 
-    Samples of a subject are not independent, so the bootstrap draws subjects, with all their samples, and takes the
-    2.5th and 97.5th percentile of `DRAWS` means. A sample weighs one over the size of its fold, as it does in the mean
-    over folds. A subject may have samples in several folds, as over the seeds of repeated cross-validation.
+    Mean and interval are of one statistic, the mean over F folds of the share that is right among the n_f samples of
+    each: a mean of all samples in which each weighs 1 / (F n_f). Samples of a subject are not independent, so the
+    bootstrap draws whole subjects, as many as there are, and takes the same mean of theirs: the weighted sum over the
+    sum of the weights drawn. The interval's ends are the 2.5th and 97.5th percentile of `DRAWS` such means; where all
+    subjects score alike, they are the mean. A subject may have samples in several folds, as over the seeds of repeated
+    cross-validation.
 
     Args:
         correct: (N,) boolean.
@@ -48,16 +52,12 @@ def summary(correct: np.ndarray, fold: np.ndarray, subject: np.ndarray, *, seed:
             f"{fold.shape} and {subject.shape}"
         )
     fold = np.unique(fold, return_inverse=True)[1]
-    subject = np.unique(subject, return_inverse=True)[1]
     sizes = np.bincount(fold)
     of_folds = np.bincount(fold, correct) / sizes
-    weight = 1 / sizes[fold]
-    right, total = np.bincount(subject, weight * correct), np.bincount(subject, weight)  # (subjects,)
-    count = len(total)
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=DRAWS)  # (DRAWS, subjects)
-    low, high = np.percentile((drawn @ right) / (drawn @ total), [2.5, 97.5])
-    std = of_folds.std(ddof=1) if len(sizes) > 1 else np.nan
-    return Summary(float(of_folds.mean()), float(std), float(low), float(high), len(correct), count, len(sizes))
+    mean = float(of_folds.mean())
+    low, high, subjects = _interval(correct, 1 / sizes[fold], subject, mean, seed)  # F is in both sums, and cancels
+    std = float(of_folds.std(ddof=1)) if len(sizes) > 1 else np.nan
+    return Summary(mean, std, low, high, len(correct), subjects, len(sizes))
 
 
 def chance(classes: int) -> float:
@@ -86,7 +86,8 @@ def corrected_resampled_t(differences: np.ndarray, test_fraction: float) -> Pair
     if not 0 <= test_fraction < 1:
         raise ValueError(f"test_fraction must lie in [0, 1), got {test_fraction}")
     k, mean = len(differences), float(differences.mean())
-    error = float(np.sqrt((1 / k + test_fraction / (1 - test_fraction)) * differences.var(ddof=1)))
+    variance = np.square(_deviations(differences, mean, differences)).sum() / (k - 1)
+    error = float(np.sqrt((1 / k + test_fraction / (1 - test_fraction)) * variance))
     if error == 0:  # every fold differs by the same amount
         return PairedTest(mean, mean, mean, float(np.copysign(np.inf, mean)) if mean else 0.0, 0.0 if mean else 1.0)
     t = mean / error
@@ -107,6 +108,8 @@ class Mean(NamedTuple):
 def mean_over_subjects(values: np.ndarray, subject: np.ndarray, *, seed: int = 0) -> Mean:
     """Mean of (N,) numbers with the 95 % interval of `DRAWS` draws of subjects, each with all its samples.
 
+    Mean and interval are of one statistic, the mean over samples; where all subjects have one mean, it is the interval.
+
     Args:
         values: (N,) finite numbers.
         subject: (N,) any labels.
@@ -114,12 +117,36 @@ def mean_over_subjects(values: np.ndarray, subject: np.ndarray, *, seed: int = 0
     values, subject = np.asarray(values, dtype=float), np.asarray(subject)
     if values.ndim != 1 or not values.size or values.shape != subject.shape or not np.isfinite(values).all():
         raise ValueError(f"expected (N,) finite numbers and as many subjects, got {values.shape} and {subject.shape}")
+    mean = float(values.mean())
+    low, high, subjects = _interval(values, np.ones(len(values)), subject, mean, seed)
+    return Mean(mean, low, high, len(values), subjects)
+
+
+def _interval(
+    values: np.ndarray, weight: np.ndarray, subject: np.ndarray, mean: float, seed: int
+) -> tuple[float, float, int]:
+    """Ends of the 95 % interval of a weighted mean, by bootstrap over subjects, and the number of subjects.
+
+    What is drawn and averaged is how far each subject is from the mean. Whole scores would bring rounding errors of
+    their own, and an interval of nothing else may lie beside its mean.
+
+    Args:
+        values, weight, subject: (N,).
+        mean: `sum(weight * values) / sum(weight)`.
+    """
     subject = np.unique(subject, return_inverse=True)[1]
-    total, size = np.bincount(subject, values), np.bincount(subject)
-    count = len(size)
+    total = np.bincount(subject, weight)  # (subjects,)
+    apart = _deviations(np.bincount(subject, weight * values) / total, mean, values)
+    count = len(total)
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=DRAWS)  # (DRAWS, subjects)
-    low, high = np.percentile((drawn @ total) / (drawn @ size), [2.5, 97.5])
-    return Mean(float(values.mean()), float(low), float(high), len(values), count)
+    low, high = mean + np.percentile((drawn @ (total * apart)) / (drawn @ total), [2.5, 97.5])
+    return float(low), float(high), count
+
+
+def _deviations(means: np.ndarray, mean: float, values: np.ndarray) -> np.ndarray:
+    """Means of some of the values less the mean of all; 0 where they differ by rounding alone."""
+    apart = means - mean
+    return np.where(np.abs(apart) > ROUNDING * np.abs(values).max(), apart, 0.0)
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -10,6 +10,7 @@ import pytest
 
 from mvlm.study.accuracy import AMONG_SHOWN, COLUMNS, accuracy_table, paper_table, render_table
 from mvlm.study.benchmarks import BENCHMARKS, TABLES
+from mvlm.study.drawings import draw_ladder
 from mvlm.study.report import write_table
 
 SIDECAR = {"seeds": [0], "folds": 2, "supervision": ["none", "cluster"], "columns": COLUMNS}
@@ -97,6 +98,28 @@ def test_table1_recomputes_from_the_predictions():
     last = frame.query("method == 'full' and protocol == 'pseudo-labels'")
     assert last["mean"].tolist() == [75.0] * 3  # of the last round
     assert frame.query("method == 'baseline' and protocol in ['pseudo-labels', 'change']").empty
+
+
+def test_a_ladder_of_people_who_all_score_alike_is_drawn():
+    """Eight people, a fold for each, every one with as many right: intervals without length."""
+    emotions = list(BENCHMARKS["BU-4DFE"].emotions)
+    (first,) = records(("baseline",), ("BU-4DFE",)).query("fold == 0").to_dict("records")
+    runs = pd.DataFrame(
+        [
+            first
+            | {"method": method, "fold": fold, "subjects": [f"F00{fold}"] * 6, "emotions": emotions}
+            | {"names": [f"F00{fold}_{emotion}" for emotion in emotions], "knn": emotions, "probe": emotions}
+            | {"zero_shot": [*emotions[:right], *emotions[:1] * (6 - right)], "cluster": emotions}
+            for method, right in (("baseline", 1), ("pseudo-labels", 2), ("pairs", 4), ("full", 5), ("oracle", 6))
+            for fold in range(8)
+        ]
+    )
+    frame = accuracy_table(runs, paper_table("table2"))
+    drawing = draw_ladder(frame, COLUMNS)
+    drawing.figure.canvas.draw()
+    assert drawing.frame["mean"].tolist() == pytest.approx([100 * right / 6 for right in (1, 2, 4, 5, 6)])
+    assert (drawing.frame["low"] == drawing.frame["mean"]).all()
+    assert (drawing.frame["high"] == drawing.frame["mean"]).all()
 
 
 def test_repeated_seeds_are_more_folds_of_the_same_samples():

@@ -26,11 +26,12 @@ def test_mean_and_spread_are_those_of_the_folds():
     assert (got.n, got.subjects, got.folds) == (len(correct), 23, 5)
 
 
-def test_the_interval_is_that_of_subjects_drawn_one_by_one(monkeypatch):
+@pytest.mark.parametrize("folds", [1, 5, 23])  # one; unequal ones; one for each subject
+def test_the_interval_is_that_of_subjects_drawn_one_by_one(monkeypatch, folds):
     monkeypatch.setattr(statistics, "DRAWS", 200)
-    correct, fold, subject = draw()
+    correct, fold, subject = draw(folds=folds)
     names = sorted(set(subject))
-    sizes = {f: sum(fold == f) for f in range(5)}
+    sizes = {f: sum(fold == f) for f in range(folds)}
     counts = np.random.default_rng(7).multinomial(len(names), [1 / len(names)] * len(names), size=200)
     means = []
     for times in counts:
@@ -43,6 +44,53 @@ def test_the_interval_is_that_of_subjects_drawn_one_by_one(monkeypatch):
     got = statistics.summary(correct, fold, subject, seed=7)
     assert got.low == pytest.approx(np.percentile(means, 2.5), abs=1e-12)
     assert got.high == pytest.approx(np.percentile(means, 97.5), abs=1e-12)
+
+
+@pytest.mark.parametrize("folds", [1, 4, 12])
+def test_over_equal_folds_the_mean_and_its_interval_are_those_over_samples(folds):
+    correct, subject = np.random.default_rng(0).random(60) < 0.7, np.repeat(np.arange(12), 5)
+    got = statistics.summary(correct, subject % folds, subject)
+    plain = statistics.mean_over_subjects(correct, subject)
+    assert got.low < got.mean < got.high and got.folds == folds
+    assert (got.mean, got.low, got.high) == pytest.approx((plain.mean, plain.low, plain.high), abs=1e-12)
+
+
+def test_over_unequal_folds_both_move_away_from_those_over_samples():
+    correct, subject = np.arange(60) < 40, np.arange(60)  # a fold of 40 that is right, one of 20 that is wrong
+    got, plain = statistics.summary(correct, ~correct, subject), statistics.mean_over_subjects(correct, subject)
+    assert got.mean == 0.5 and plain.mean == pytest.approx(2 / 3)
+    assert got.low + got.high == pytest.approx(1, abs=0.03) and plain.low + plain.high == pytest.approx(4 / 3, abs=0.03)
+
+
+@pytest.mark.parametrize("samples", [6, 7, 30])
+@pytest.mark.parametrize("folds", [1, 3, 8])  # of eight subjects: three are unequal
+def test_an_interval_of_subjects_that_score_alike_is_its_mean(samples, folds):
+    subject = np.repeat(np.arange(8), samples)
+    for right in range(samples + 1):
+        got = statistics.summary(np.tile(np.arange(samples) < right, 8), subject % folds, subject)
+        assert got.low == got.mean == got.high == pytest.approx(right / samples)
+
+
+def test_an_interval_of_subjects_with_one_mean_is_that_mean():
+    rng = np.random.default_rng(0)
+    for scale in (1e-6, 1, 1e6):
+        for mean in (0, 0.1, -1 / 3):
+            noise = rng.normal(0, 1, (9, 11))
+            values = scale * (mean + noise - noise.mean(1, keepdims=True))
+            got = statistics.mean_over_subjects(values.ravel(), np.repeat(np.arange(9), 11))
+            assert got.low == got.mean == got.high == pytest.approx(scale * mean, abs=1e-12 * scale)
+
+
+def test_a_mean_lies_in_its_interval_and_one_sample_in_ten_thousand_is_no_rounding():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        subjects, chance = int(rng.integers(1, 9)), rng.choice([0.02, 0.5, 0.98])
+        subject = rng.integers(0, subjects, 40)
+        correct, fold = rng.random(40) < chance, rng.integers(0, 4, 40)
+        got, plain = statistics.summary(correct, fold, subject), statistics.mean_over_subjects(correct, subject)
+        assert got.low <= got.mean <= got.high and plain.low <= plain.mean <= plain.high
+    one_wrong = statistics.summary(np.arange(10_000) > 0, np.arange(10_000) % 3, np.arange(10_000) % 8)
+    assert one_wrong.low < one_wrong.mean < one_wrong.high == 1
 
 
 def test_the_interval_knows_that_samples_of_a_subject_go_together():
@@ -135,6 +183,9 @@ def test_without_shared_training_samples_it_is_the_plain_paired_test():
 def test_equal_differences():
     assert statistics.corrected_resampled_t(np.zeros(5), 0.2) == (0, 0, 0, 0, 1)
     assert statistics.corrected_resampled_t(np.full(4, -0.5), 0.25) == (-0.5, -0.5, -0.5, -math.inf, 0)
+    mean = np.full(3, 0.1).mean()
+    assert mean != 0.1  # so that the plain variance is not 0
+    assert statistics.corrected_resampled_t(np.full(3, 0.1), 1 / 3) == (mean, mean, mean, math.inf, 0)
 
 
 @pytest.mark.parametrize(
