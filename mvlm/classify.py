@@ -18,11 +18,11 @@ import numpy as np
 from mvlm.faces import dynamics
 from mvlm.faces.files import replacing
 from mvlm.faces.formats import read_mesh
-from mvlm.faces.items import EMOTIONS
+from mvlm.faces.items import EMOTIONS, evenly_spaced
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import Pose
 from mvlm.faces.tracking import Track
-from mvlm.faces.views import project
+from mvlm.faces.views import project, view_names
 from mvlm.samples import Rendering
 from mvlm.settings import MODEL, RUNS, Settings
 
@@ -105,7 +105,7 @@ def classify(paths: Sequence[Path], chosen: Settings, pool: Executor | None = No
 
 def look(path: Path, frames: Sequence[Path], chosen: Settings, size: int) -> Looked:
     """The views of a scan, or the dynamic images of frames, at the model's size and larger."""
-    places = dynamics.evenly_spaced(len(frames), Rendering.of(chosen).frames)
+    places = evenly_spaced(len(frames), Rendering.of(chosen).frames)
     track, lost, views = Track(), False, {size: [], SIDE: []}
     for place in places:
         mesh = read_mesh(frames[place])
@@ -153,10 +153,9 @@ def draw(verdict: Verdict, chosen: Settings) -> Figure:
         wspace=0.04, hspace=0.04,
     )  # fmt: skip
     best = EMOTIONS[int(verdict.probabilities.argmax())]
-    for i, yaw in enumerate(chosen.yaws):
-        side = "front" if yaw == 0 else f"{'left' if yaw > 0 else 'right'}, {abs(yaw):g}\u00b0"
+    for i, name in enumerate(view_names(chosen.yaws)):
         plain, hot = (figure.add_subplot(grid[row, i]) for row in (0, 1))
-        plain.set_title(side, fontsize=9, color="0.3", pad=4)
+        plain.set_title(name, fontsize=9, color="0.3", pad=4)
         grey = verdict.looked.shown[i].mean(-1)
         plain.imshow(verdict.looked.shown[i])
         hot.imshow(grey, cmap="gray", vmin=0, vmax=255)

@@ -255,7 +255,8 @@ def make(
     moving = np.repeat([kind == "dynamic" for kind in seen], [len(said) for _, said in seen.values()])
     texts = [text for _, said in seen.values() for text in said]
     model, means = train(images, moving, texts, recipe)
-    said = {"model": TINY, "head": heads.fingerprint(), "twin_version": twins.VERSION, "recipe": asdict(recipe)}
+    versions = {"head": heads.fingerprint(), "twin_version": twins.VERSIONS["face"]}
+    said = {"model": TINY, **versions, "recipe": asdict(recipe)}
     export(model, texts, said, path)
     exported = load_model(pretrained=path)
     card = said | {

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mvlm import settings, workers
+from mvlm.cache.keys import key, source_key
 from mvlm.settings import CHANNELS, YAWS, Settings
-from mvlm.sources import key, source_key
 
 if TYPE_CHECKING:
     from mvlm.faces.corpora import Corpus
@@ -141,18 +141,23 @@ def cache_folder(
     rendering: Rendering = Rendering(),  # noqa: B008 - immutable
 ) -> Path:
     """Where the views of a corpus lie: an address made of its content, how it is shown, and the code that renders."""
-    room = "mvlm.faces.dynamics" if corpus.sequences else "mvlm.faces.views"
     parts = {
         "corpus": corpus.fingerprint,
         "size": size,
         "channel": rendering.channel,
         "yaws": rendering.yaws,
         "subjects": None if subjects is None else sorted(subjects),
-        "source": source_key(room, type(corpus).__module__),
+        "source": view_source(corpus),
     }
     if corpus.sequences:
         parts["frames"] = rendering.frames
     return settings.RUNS / "cache" / "views" / key(parts)
+
+
+def view_source(corpus: Corpus) -> str:
+    """The code that draws the views of a corpus, as a hash: what reads or makes its faces, and what shows them."""
+    still = () if corpus.sequences else ("mvlm.faces.dynamics",)
+    return source_key("mvlm.samples:_views", f"{type(corpus).__module__}:{type(corpus).__name__}", without=still)
 
 
 def folds(subjects: Sequence[str], count: int = 10, seed: int = 0) -> list[tuple[list[str], list[str]]]:

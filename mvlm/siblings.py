@@ -8,6 +8,8 @@ Every function raises ValueError, printing what came, for wrong shapes, for rows
 finite) and for numbers out of range.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,7 +17,6 @@ from torch import Tensor
 from mvlm.losses import positive_pairs
 from mvlm.rows import dots, expect_shape, number, precision, shape_of, unit_rows
 
-LOSSES = ("nt-xent", "barlow-twins", "siglip")  # of views alone, as recipes name them
 TEMPERATURE = 0.1  # SimCLR's on ImageNet; on its smaller images it took 0.5
 REDUNDANCY = 5e-3  # weight of what lies off the diagonal, as Barlow Twins has it
 EPSILON = 1e-5  # added to a variance, as batch normalisation does
@@ -89,6 +90,14 @@ def siglip(views: Tensor, *, scale: Tensor | float, bias: Tensor | float) -> Ten
         return -F.logsigmoid(sign * dots(scale * a, b, bias)).sum() / len(a)
 
     return _over_pairs(of_two, unit_rows("views", views, 3))
+
+
+# Losses of views (B, V, D) alone, by the names that recipes use; those that have a line take its scale and bias.
+LOSSES: dict[str, Callable[[Tensor, Tensor | float, Tensor | float], Tensor]] = {
+    "nt-xent": lambda views, _scale, _bias: nt_xent(views),
+    "barlow-twins": lambda views, _scale, _bias: barlow_twins(views),
+    "siglip": lambda views, scale, bias: siglip(views, scale=scale, bias=bias),
+}
 
 
 def soft_contrastive(image: Tensor, text: Tensor, *, targets: Tensor, temperature: Tensor | float) -> Tensor:

@@ -6,7 +6,6 @@ frames become one dynamic image for each view, as those of a corpus do. Its timi
 any length, cut out of the whole or repeated, where the twins follow published durations.
 """
 
-import hashlib
 import inspect
 import os
 import shutil
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mvlm import prompts
+from mvlm.cache.keys import key, source_key
 from mvlm.faces import dynamics, expressions, pose, sensors, tracking, views
 from mvlm.faces import head as heads
 from mvlm.faces.expressions import Units
@@ -211,23 +211,25 @@ def some_faces(indices: Sequence[int], plan: Plan, renderer: Callable = render) 
     return Faces(np.stack(images), np.array(units, np.float32), np.array(emotions, "U16"))
 
 
+def address(plan: Plan, renderer: Callable = render) -> str:
+    """Where the faces of a plan are kept: a hash of the plan and of all code that draws them."""
+    other = None if renderer is render else inspect.getsource(renderer)
+    return key({"plan": plan, "source": source_key("mvlm.strangers:some_faces"), "renderer": other})
+
+
 def render_faces(plan: Plan, *, jobs: int = 2, cache: Path = CACHE, renderer: Callable = render) -> Faces:
     """All faces of a plan, those to learn from first; cached by everything that they depend on."""
     from joblib import Parallel, delayed
     from tqdm import tqdm
 
-    own = (random_face, _random_units, random_movement, _course, _from_the_front, some_faces, renderer)
-    sources = [inspect.getsource(part) for part in (views, pose, tracking, dynamics, sensors, expressions, *own)]
-    drawn = (plan, heads.fingerprint(), FAMILY, HELD_OUT, MOVING_STREAM, SECONDS, sources)
-    key = hashlib.sha256(repr(drawn).encode()).hexdigest()[:16]
-    folder = cache / key
+    folder = cache / address(plan, renderer)
     if not folder.is_dir():
         shares = np.array_split(plan.indices, -(-len(plan.indices) // (4 * FAMILY)))
         work = (delayed(some_faces)(share.tolist(), plan, renderer) for share in shares)
         done = Parallel(n_jobs=jobs, return_as="generator")(work)
         what = "moving faces" if plan.frames else "faces"
         parts = list(tqdm(done, total=len(shares), desc=f"rendering {what}", unit=f"{4 * FAMILY} {what}"))
-        staged = cache / f"{key}.{os.getpid()}"
+        staged = folder.with_name(f"{folder.name}.{os.getpid()}")
         staged.mkdir(parents=True)
         for name, *values in zip(Faces._fields, *parts, strict=True):
             np.save(staged / f"{name}.npy", np.concatenate(values))

@@ -166,15 +166,8 @@ class Adaptation(pl.LightningModule):
 
     def of_views(self, views: Tensor) -> Tensor:
         """Losses of sibling methods, as far as in use, on views (B, V, D) alone."""
-        total = views.new_zeros(())
-        if "nt-xent" in self.use:
-            total = total + siblings.nt_xent(views)
-        if "barlow-twins" in self.use:
-            total = total + siblings.barlow_twins(views)
-        if "siglip" in self.use:
-            scale, bias = self.scale_and_bias()
-            total = total + siblings.siglip(views, scale=scale, bias=bias)
-        return total
+        used = [loss for name, loss in siblings.LOSSES.items() if name in self.use]
+        return sum((loss(views, *self.scale_and_bias()) for loss in used), start=views.new_zeros(()))
 
     def softly(self, views: Tensor, targets: Tensor, draws: Tensor) -> Tensor:
         """Equations (1)-(4), as far as in use, with soft targets (B, C): views against one drawn prompt of each class.

@@ -1,5 +1,6 @@
 """Fig. 7: what is measured on the heat of sequences, and how it is put together."""
 
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,12 @@ EMOTIONS = ("anger", "happiness")
 @pytest.fixture(scope="module")
 def task() -> heat.Task:
     """Two subjects of the BU-4DFE twin, two emotions each, one frame of each."""
+    return made(4, YAWS)
+
+
+def made(count: int, yaws: tuple[float, ...]) -> heat.Task:
     twin = Twin("BU-4DFE")
-    chosen = [s for s in twin.sequences if s.emotion in EMOTIONS][:4]
+    chosen = [s for s in twin.sequences if s.emotion in EMOTIONS][:count]
     torch.manual_seed(2)
     adapter = Adapter(128, 0.1)
     torch.nn.init.normal_(adapter.out.weight, std=0.02)
@@ -37,12 +42,12 @@ def task() -> heat.Task:
         adapter=adapter.eval().requires_grad_(False),
         model=(TINY, None),
         foundation=(TINY, None),
-        images=np.stack([project(twin.read_frame(s, len(s.frames) // 2)) for s in chosen]),
+        images=np.stack([project(twin.read_frame(s, len(s.frames) // 2), yaws) for s in chosen]),
         recordings=tuple(chosen),
         classes=np.array([EMOTIONS.index(s.emotion) for s in chosen]),
         corpus=twin,
         emotions=EMOTIONS,
-        yaws=YAWS,
+        yaws=yaws,
         randomised=frozenset([chosen[0].subject]),
         seed=0,
     )
@@ -196,6 +201,32 @@ def test_drawings_hold_what_they_draw(found: Attention):
     assert "background" not in set(attention.draw_regions(table).frame["place"])
     labels = [tick.get_text() for tick in sheet.figure.axes[0].get_xticklabels()]
     assert labels == ["front", "left"] * 4
+
+
+def test_five_views_are_told_apart_and_drawn():
+    task = made(2, (0.0, 30.0, -30.0, 60.0, -60.0))
+    names = ["front", "left 30°", "right 30°", "left 60°", "right 60°"]
+    done = heat.explained(task)
+    views, pairs, stages, removals = (pd.DataFrame(getattr(done, name)) for name in attention.TABLES)
+    assert views["view"].tolist() == names * 2
+    mesh = task.corpus.read_frame(task.recordings[0], 0)
+    places = region_map(mesh, task.yaws, pose=find_pose(mesh))
+    areas = [(places[v] == PLACES.index("mouth")).mean() for v in range(5)]
+    assert len(set(areas)) == 5 and views["area: mouth"][:5].tolist() == pytest.approx(areas)
+
+    sums = (done.images.astype(np.uint8), done.heat, done.cam)  # one sequence of each emotion
+    found = Attention(views, pairs, stages, removals, *sums[:2], *sums, EMOTIONS, "twin")
+    table = attention.measures(found)
+    agreed = table[table["measure"] == "consistency"]
+    assert agreed["of"].tolist() == [", ".join(pair) for pair in combinations(names, 2)] and (agreed["n"] == 2).all()
+    sheet = attention.draw_sheet(found)
+    assert [tick.get_text() for tick in sheet.figure.axes[0].get_xticklabels()] == names * 4
+    assert sheet.frame["view"].tolist() == names * 2
+    attention.draw_regions(table).figure.canvas.draw()
+    checks = attention.draw_checks(table).figure
+    checks.canvas.draw()
+    ticks = [tick.get_window_extent() for tick in checks.axes[2].get_xticklabels()]
+    assert len(ticks) == 10 and all(one.x1 < other.x0 for one, other in pairwise(ticks))
 
 
 def test_a_picture_without_heat_stays_as_it_is():

@@ -1,137 +1,180 @@
 """What a change touches: only what depends on it is made again, by the addresses of everything that is kept.
 
 On a copy of the package, each test makes one edit and sees which addresses move: of views, of image and text
-embeddings, of runs and inspections, and of notebooks.
+embeddings, of records, and the content keys of notebooks. `EDITS` says for each exactly what has to.
 """
 
 import json
 import re
 import shutil
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from mvlm import samples, sources
+from mvlm import prompts, samples, strangers
+from mvlm.cache import keys
 from mvlm.faces.twins import Twin
 from mvlm.settings import ROOT, Settings
-from mvlm.sources import digest, source_key
-from mvlm.study import notebooks, probes, runs
+from mvlm.study import embeddings, notebooks, probes, runs
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.methods import METHODS
 
 SETTINGS = Settings(profile="smoke")
-TABLES = {"10-table1", "11-table2", "12-table3"}
-READ_RECORDS = TABLES | {"13-summary", "20-fig3-fig6"}
-RECORDS = {"runs", "inspections"}
-IMAGES = {"views", "dynamic images", "image embeddings"}
+PLAN = strangers.Plan(4, 2, 0)
+IN_USE = {"BU-3DFE-I": ("baseline", "full", "oracle", "balanced", "nt-xent"), "BP4D": ("full",)}
 
 
-@pytest.fixture
-def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The package and the notebooks without weights, and every address made of them."""
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+    """The package, the notebooks and the lock in a folder, every address made of them, and these addresses."""
+    root = tmp_path_factory.mktemp("copy")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (keys, notebooks):
+            patch.setattr(module, "ROOT", root)
+        patch.setattr(prompts, "FILE", root / "mvlm/prompts.csv")
+        for module in (embeddings, runs):
+            patch.setattr(module, "model_key", lambda _: "model")
+        restore(root)
+        yield root, addresses(root)
+    prompts._shipped.cache_clear()
+
+
+def restore(root: Path) -> None:
+    """The files as they are, but for the weights."""
     skipped = shutil.ignore_patterns("__pycache__", "weights", ".ipynb_checkpoints")
     for folder in ("mvlm", "notebooks"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=skipped)
-    monkeypatch.setattr(sources, "ROOT", tmp_path)
-    monkeypatch.setattr(notebooks, "digest", partial(digest, root=tmp_path))
-    monkeypatch.setattr(runs, "model_key", lambda _: "model")
-    return tmp_path
+        shutil.rmtree(root / folder, ignore_errors=True)
+        shutil.copytree(ROOT / folder, root / folder, ignore=skipped)
+    shutil.copy2(ROOT / "constraints.txt", root)
 
 
 def addresses(root: Path) -> dict[str, str]:
     """What is kept -> its address."""
-    found = {
-        "views": samples.cache_folder(Twin("BU-3DFE"), size=64).name,
-        "dynamic images": samples.cache_folder(Twin("BU-4DFE"), size=64).name,
-        "image embeddings": source_key("mvlm.model", "mvlm.study.embeddings", without=("mvlm.prompts",)),
-        "text embeddings": source_key("mvlm.model", "mvlm.prompts"),
-    }
-    (part,) = runs.present([BENCHMARKS["BU-3DFE-I"]], SETTINGS)
-    cell = runs.Cell(METHODS["full"], 0, 2, 0)
-    found |= {"runs": runs.record_path(part, cell).name, "inspections": runs.record_path(part, cell, probes.KIND).name}
+    prompts._shipped.cache_clear()
+    found = {"strangers": strangers.address(PLAN)}
+    for name, methods in IN_USE.items():
+        benchmark = BENCHMARKS[name]
+        views = samples.cache_folder(Twin(benchmark.corpus), size=64)
+        found[f"views of {name}"] = views.name
+        found[f"images of {name}"] = embeddings.image_path(views, [], SETTINGS).name
+        found[f"text of {name}"] = embeddings.text_path(*prompts.prompts_for(benchmark.emotions), SETTINGS).name
+        (part,) = runs.present([benchmark], SETTINGS)
+        for method in methods:
+            cell = runs.Cell(METHODS[method], 0, 2, 0)
+            found[f"{method} on {name}"] = runs.record_path(part, cell).name
+            found[f"inspection of {method} on {name}"] = runs.record_path(part, cell, probes.KIND).name
     for path in (root / "notebooks").glob("*.ipynb"):
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        sidecar = notebooks._dependencies(path.stem, notebook, {}, SETTINGS)
-        found[path.stem] = sidecar["content_key"]
+        found[path.stem[:2]] = notebooks._dependencies(path.stem, notebook, {}, SETTINGS)["content_key"]
     return found
 
 
-def moved(root: Path, edit: Callable[[], None]) -> set[str]:
-    """What an edit moves."""
-    before = addresses(root)
-    edit()
-    after = addresses(root)
-    assert before.keys() == after.keys()
-    return {name for name in before if before[name] != after[name]}
-
-
-def replace(path: Path, pattern: str, new: str) -> Callable[[], None]:
-    def edit() -> None:
-        text = path.read_text(encoding="utf-8")
-        changed, count = re.subn(pattern, new, text, count=1)
-        assert count == 1, f"{path.name} has no {pattern}"
-        path.write_text(changed, encoding="utf-8")
+def change(path: str, pattern: str, new: str) -> Callable[[Path], None]:
+    def edit(root: Path) -> None:
+        text = (root / path).read_text(encoding="utf-8")
+        changed, count = re.subn(pattern, new, text, count=1, flags=re.DOTALL)
+        assert count == 1, f"{path} has no {pattern}"
+        (root / path).write_text(changed, encoding="utf-8")
 
     return edit
 
 
-def test_without_an_edit_nothing_moves(copy: Path):
-    assert moved(copy, lambda: None) == set()
+def with_a_line(path: str, function: str) -> Callable[[Path], None]:
+    """A further statement in a function."""
+    return change(path, rf'(\ndef {function}\(.*?"""\n)', r"\1    added = 1  # noqa: F841\n")
 
 
-def test_a_prompt_moves_text_and_training_but_no_image(copy: Path):
-    touched = moved(copy, replace(copy / "mvlm/prompts.csv", r"\n$", "\nhappiness,a face that beams\n"))
-    assert {"text embeddings"} | RECORDS | READ_RECORDS <= touched and not IMAGES & touched
-    assert not {"00-audit", "06-ranks"} & touched
+def say_otherwise(root: Path) -> None:
+    for name in ("losses.py", "train.py", "study/adaptation.py", "study/report.py", "faces/views.py", "faces/twins.py"):
+        path = root / "mvlm" / name
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace('"""', '"""Said otherwise. ', 1) + "\n# A remark.\n", encoding="utf-8")
 
 
-def test_a_loss_moves_training_and_no_embedding(copy: Path):
-    touched = moved(copy, replace(copy / "mvlm/losses.py", r"\Z", "\nADDED = 1\n"))
-    assert RECORDS | READ_RECORDS | {"03-loss-by-hand"} <= touched
-    assert not (IMAGES | {"text embeddings", "00-audit", "08-dials"}) & touched
+def move(root: Path) -> None:
+    """A file of the method goes to a room of its own."""
+    (root / "mvlm/labels").mkdir()
+    (root / "mvlm/labels/__init__.py").write_text('"""Labels."""\n')
+    (root / "mvlm/pseudo_labels.py").rename(root / "mvlm/labels/clusters.py")
+    for path in [*(root / "mvlm").rglob("*.py"), *(root / "notebooks").glob("*.ipynb")]:
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("mvlm.pseudo_labels", "mvlm.labels.clusters"), encoding="utf-8")
 
 
-def test_a_plot_moves_the_notebooks_that_draw_and_no_run(copy: Path):
-    assert moved(copy, replace(copy / "mvlm/study/plots.py", r"\Z", "\nADDED = 1\n")) == {"13-summary", "20-fig3-fig6"}
-    touched = moved(copy, replace(copy / "mvlm/study/drawings.py", r"\Z", "\nADDED = 1\n"))
-    assert TABLES <= touched and not (RECORDS | IMAGES) & touched and "00-audit" not in touched
+ANY = "(inspection of )?"
+EVERY = (r"\w.* on .*",)
+EVERY_RUN = (r"(?!inspection)\w.* on .*",)
+LEARNT = (rf"{ANY}(full|oracle|balanced|nt-xent) on .*",)
+FACES = ("strangers", "views of .*", "images of .*", *EVERY)
+# Notebooks by number. Those of runs know every method and how it trains; 90 cites settings all over the package.
+OF_RUNS = ("05", "10", "11", "12", "13", "14", "20", "22", "90")
+OF_PROMPTS = ("02", "04", "08", "21", *OF_RUNS)
+OF_PROTOCOLS = ("05", "10", "11", "12", "13", "20", "90")
+OF_TABLES = ("00", "02", "05", "10", "11", "12", "13", "14", "90")
+OF_FACES = ("01", "04", "07", "08", *OF_RUNS)
+# What is edited -> how, and patterns of all that has to be made again.
+EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
+    "nothing": (lambda _: None, ()),
+    "docstrings and comments": (say_otherwise, ()),
+    "a file's place": (move, ()),
+    "a reader": (with_a_line("mvlm/faces/ply.py", "read_ply"), ()),
+    "a card": (change("mvlm/faces/cards.py", "2,500 scans", "2,500 meshes"), ()),
+    "the export of twins": (with_a_line("mvlm/faces/export.py", "export"), ()),
+    "a plot": (with_a_line("mvlm/study/plots.py", "draw_forest"), ("13",)),
+    "how tables are written": (with_a_line("mvlm/study/report.py", "write_table"), OF_TABLES),
+    "a number of the paper": (
+        change("mvlm/study/paper/table2.csv", "96.47", "96.48"),
+        ("00", "10", "11", "12", "20", "21"),
+    ),
+    "an equation": (with_a_line("mvlm/losses.py", "positive_loss"), (*LEARNT, "03", "04", "21", *OF_RUNS)),
+    "the trainer": (change("mvlm/train.py", "1e-3, 0.05", "2e-3, 0.05"), (*LEARNT, "04", *OF_RUNS)),
+    "a sibling's loss": (with_a_line("mvlm/siblings.py", "nt_xent"), (f"{ANY}nt-xent on .*", *OF_RUNS)),
+    "a labelling": (with_a_line("mvlm/refined_labels.py", "balanced"), (f"{ANY}balanced on .*", *OF_RUNS)),
+    "how runs are scored": (with_a_line("mvlm/study/adaptation.py", "score"), (*EVERY_RUN, *OF_PROTOCOLS)),
+    "a probe": (change("mvlm/study/inspection.py", r"\nDRAWS = 5", "\nDRAWS = 6"), ("inspection of .*", "13")),
+    "a prompt of one class": (
+        change("mvlm/prompts.csv", r"\Z", "happiness,a face that beams\n"),
+        ("text of .*", *EVERY, *OF_PROMPTS),
+    ),
+    "a prompt of another benchmark's class": (
+        change("mvlm/prompts.csv", r"\Z", "pain,a face that aches\n"),
+        ("text of BP4D", f"{ANY}.* on BP4D", *OF_PROMPTS),
+    ),
+    "one more method": (
+        change("mvlm/study/methods.py", r"\n\)\n\n_TRANS", '\n    replace(FULL, name="x", title="X"),\n)\n\n_TRANS'),
+        OF_RUNS,
+    ),
+    "one more sibling": (
+        change("mvlm/siblings.py", '\n    "siglip": ', '\n    "new": lambda v, _s, _b: nt_xent(v),\n    "siglip": '),
+        OF_RUNS,
+    ),
+    "one more labelling": (
+        change("mvlm/study/labelling.py", '\n    "soft": ', '\n    "new": _soft,\n    "soft": '),
+        OF_RUNS,
+    ),
+    "a method's title": (change("mvlm/study/methods.py", "Full, true labels", "Full with true labels"), OF_RUNS),
+    "the face": (with_a_line("mvlm/faces/head.py", "pose"), (*FACES, *OF_FACES)),
+    "a mesh": (change("mvlm/faces/mesh.py", r"\nFARTHEST = ", "\nFARTHEST = 1 + "), (*FACES, *OF_FACES)),
+    "the usual angles": (change("mvlm/settings.py", r"YAWS = \(0.0, 45", "YAWS = (0.0, 40"), (*FACES, "21", *OF_FACES)),
+    "rank pooling": (
+        with_a_line("mvlm/faces/dynamics.py", "dynamic_image"),
+        ("strangers", "(views|images) of BP4D", f"{ANY}.* on BP4D", *(set(OF_FACES) - {"01"})),
+    ),
+    "a package that does not compute": (change("constraints.txt", "\ntqdm==", "\ntqdm==0."), ()),
+    "a package that computes": (change("constraints.txt", "\nnumpy==", "\nnumpy==0."), (r"\d\d",)),
+}
 
 
-def test_a_report_moves_tables_and_no_run(copy: Path):
-    touched = moved(copy, replace(copy / "mvlm/study/report.py", r"\Z", "\nADDED = 1\n"))
-    assert READ_RECORDS | {"00-audit"} <= touched and not (RECORDS | IMAGES | {"text embeddings"}) & touched
-
-
-def test_a_probe_moves_inspections_and_no_run(copy: Path):
-    touched = moved(copy, replace(copy / "mvlm/study/inspection.py", r"\nDRAWS = 5", "\nDRAWS = 6"))
-    assert touched == {"inspections", "13-summary", "20-fig3-fig6"}  # both notebooks draw with mvlm.study.plots
-
-
-def test_a_docstring_or_a_comment_moves_nothing(copy: Path):
-    def edit() -> None:
-        for name in ("losses.py", "train.py", "study/adaptation.py", "study/report.py", "faces/views.py"):
-            path = copy / "mvlm" / name
-            text = path.read_text(encoding="utf-8")
-            path.write_text(text.replace('"""', '"""Said otherwise. ', 1) + "\n# A remark.\n", encoding="utf-8")
-
-    assert moved(copy, edit) == set()
-
-
-def test_a_notebooks_text_moves_that_notebook_alone(copy: Path):
-    assert moved(copy, replace(copy / "notebooks/11-table2.ipynb", "# 11 ·", "# 11:")) == {"11-table2"}
-
-
-def test_a_paper_number_moves_what_shows_it(copy: Path):
-    touched = moved(copy, replace(copy / "mvlm/study/paper/ablation.csv", ",8,", ",9,"))
-    assert touched == {"13-summary", "20-fig3-fig6"}
-    touched = moved(copy, replace(copy / "mvlm/study/paper/table2.csv", "96.47", "96.48"))
-    assert {"11-table2", "00-audit"} <= touched and not (RECORDS | IMAGES) & touched
-
-
-def test_the_head_moves_every_picture_of_a_twin_and_a_reader_none(copy: Path):
-    touched = moved(copy, replace(copy / "mvlm/faces/head.py", r"\Z", "\nADDED = 1\n"))
-    assert {"views", "dynamic images"} | RECORDS <= touched
-    touched = moved(copy, replace(copy / "mvlm/faces/dynamics.py", r"\Z", "\nADDED = 1\n"))
-    assert "dynamic images" in touched and "views" not in touched
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_moves_what_depends_on_it_and_nothing_else(copy: tuple[Path, dict[str, str]], edit: str):
+    root, before = copy
+    do, expected = EDITS[edit]
+    try:
+        do(root)
+        after = addresses(root)
+    finally:
+        restore(root)
+    moved = {name for name in before if before[name] != after[name]}
+    assert before.keys() == after.keys()
+    assert moved == {name for name in before if any(re.fullmatch(pattern, name) for pattern in expected)}

@@ -16,7 +16,7 @@ from mvlm.faces.items import EMOTIONS
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import find_pose
 from mvlm.faces.twins import Twin
-from mvlm.faces.views import project
+from mvlm.faces.views import project, view_names
 from mvlm.model import load_model
 from mvlm.settings import ROOT, VARIABLES, Settings
 
@@ -57,6 +57,15 @@ def test_scans_and_frames_get_their_verdicts(scans: Path, tmp_path: Path, capsys
     assert "has learnt from synthetic faces alone" in said and "do not measure what anybody feels" in said
     shares = [float(line.split()[1]) for line in said.splitlines() if line[2:].split(" ")[0] in EMOTIONS]
     assert np.allclose(np.array(shares).reshape(3, len(EMOTIONS)).sum(1), 100, atol=0.5)
+
+
+def test_the_picture_names_its_views():
+    yaws = (0.0, 30.0, -30.0, 60.0, -60.0)
+    pictures = np.zeros((5, classify.SIDE, classify.SIDE, 3), np.uint8)
+    looked = classify.Looked("scan.wrl", "a scan", pictures, pictures, False)
+    verdict = classify.Verdict(looked, np.full(len(EMOTIONS), 1 / len(EMOTIONS)), np.zeros((5, 8, 8)))
+    titles = [axes.get_title() for axes in classify.draw(verdict, Settings(yaws=yaws)).axes]
+    assert [title for title in titles if title] == view_names(yaws)
 
 
 def test_probabilities_are_the_models_own(scans: Path):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mvlm.cache.keys import reached
 from mvlm.settings import ROOT
-from mvlm.sources import dependencies
 from mvlm.study.deviations import COLUMNS, FOLDER, SILENCES, VALUES, deviations, render_deviations, value
 from mvlm.study.notebooks import NOTEBOOKS
 
@@ -79,9 +79,9 @@ def test_reading_values_imports_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def test_every_module_that_a_value_comes_from_counts_as_a_dependency():
-    known = dependencies(["from mvlm.study.deviations import deviations"])
-    assert {place.partition(":")[0] for places in VALUES.values() for place, _ in places} <= set(known)
+def test_every_definition_that_a_value_comes_from_counts_as_a_dependency():
+    known = {f"{place.module}:{place.name}" for place in reached("mvlm.study.deviations:deviations")}
+    assert {place for places in VALUES.values() for place, _ in places} <= known
 
 
 def test_every_silence_is_told_whole_and_its_evidence_exists():

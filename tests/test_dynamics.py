@@ -10,7 +10,6 @@ from mvlm.faces.dynamics import (
     REST,
     SHARE,
     dynamic_image,
-    evenly_spaced,
     pooling_weights,
     rank_pool,
 )
@@ -148,16 +147,6 @@ def test_faint_noise_is_not_stretched():
     rng = np.random.default_rng(5)
     frames = (120 + rng.integers(-1, 2, (16, 1, 30, 30, 1))).astype(np.uint8)
     assert np.abs(dynamic_image(frames).astype(int) - REST).max() < 40
-
-
-def test_evenly_spaced_frames():
-    np.testing.assert_array_equal(evenly_spaced(100, 16)[[0, 1, -1]], [0, 6, 99])
-    assert set(np.diff(evenly_spaced(100, 16))) == {6, 7}
-    np.testing.assert_array_equal(evenly_spaced(5, 16), np.arange(5))
-    np.testing.assert_array_equal(evenly_spaced(7, None), np.arange(7))
-    assert evenly_spaced(7, 1).tolist() == [3] and evenly_spaced(7, 2).tolist() == [0, 6]
-    with pytest.raises(ValueError, match="at least one"):
-        evenly_spaced(0, 4)
 
 
 def test_wrong_input_is_told():

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mvlm.cache.keys import data_files, reached
 from mvlm.settings import ROOT, Settings
-from mvlm.sources import data_files
 from mvlm.statistics import summary
 from mvlm.study import knowledge
 from mvlm.study.benchmarks import BENCHMARKS
@@ -104,7 +104,8 @@ def test_the_table_shows_both_foundations_and_says_which_one_is_absent():
 
 def test_cards_are_data_of_this_room_alone():
     """What a card says must not make any record or embedding stale."""
-    study, found = ROOT / "mvlm" / "study", ROOT / "mvlm" / "study" / "foundations"
+    found = ROOT / "mvlm" / "study" / "foundations"
     for name in ("adaptation", "embeddings", "runs", "accuracy", "dials"):
-        assert not [path for path in data_files(study / f"{name}.py") if path.is_relative_to(found)]
-    assert data_files(study / "adaptation.py") == data_files(study / "embeddings.py") == []
+        assert not [path for path in data_files(reached(f"mvlm.study.{name}")) if path.is_relative_to(found)]
+    assert data_files(reached("mvlm.study.adaptation:record")) == []
+    assert [path for path in data_files(reached("mvlm.study.knowledge")) if path.is_relative_to(found)]

@@ -10,7 +10,6 @@ import nbformat
 import pytest
 
 from mvlm.settings import ROOT, VARIABLES
-from mvlm.sources import dependencies, digest
 from mvlm.study.notebooks import NOTEBOOKS, NotebookError, main, run_notebook
 
 OUTPUTS = ["tables/t.csv", "tables/t.json", "tables/t.md"]
@@ -216,67 +215,6 @@ def test_the_command_prints_the_tables_and_fails_in_words(ran, monkeypatch: pyte
     assert main(["no-such"]) == 1
     assert "did you mean PROFILE=quick?" in capsys.readouterr().err
     assert main([]) == 2
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """A package `mvlm`: `losses` uses `letters`, two packages import lazily, `study` knows losses by name."""
-    for path, text in {
-        "__init__.py": "def __getattr__(name):\n    from mvlm.losses import contrastive as MultiviewVLM\n",
-        "letters.py": "B = 1\n",
-        "letters.csv": "b\n",
-        "losses.py": '"""Equations."""\nfrom mvlm.letters import B\n\ndef contrastive():\n    return B  # (1)\n',
-        "faces/__init__.py": "def __getattr__(name):\n    from mvlm.faces.views import project\n    return project\n",
-        "faces/mesh.py": "M = 1\n",
-        "faces/views.py": "from mvlm.faces.mesh import M\n",
-        "train/__init__.py": "_HOMES = {'fit': 'loop', 'save': 'files'}\n",
-        "train/loop.py": "",
-        "train/files.py": "",
-        "study/__init__.py": "",
-        "study/runs.py": "command = ['-m', 'mvlm.losses']\n",
-        "study/paper/table1.csv": "n\n",
-    }.items():
-        (tmp_path / "mvlm" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "mvlm" / path).write_text(text)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("code", "modules"),
-    [
-        ("import mvlm.letters", "letters"),
-        ("from mvlm.losses import contrastive", "letters losses"),
-        ("from mvlm import losses", "letters losses"),
-        ("from mvlm import MultiviewVLM", "letters losses"),
-        ("import mvlm", "letters losses"),
-        ("from mvlm.faces.mesh import M", "faces faces.mesh"),
-        ("from mvlm.faces import project", "faces faces.mesh faces.views"),
-        ("from mvlm import faces", "faces faces.mesh faces.views"),
-        ("from mvlm.train import fit", "train train.loop"),
-        ("from mvlm.train.files import write", "train train.files"),
-        ("from mvlm import train", "train train.loop train.files"),
-        ("from mvlm.study import runs", "letters losses study study.runs"),
-        ("import numpy, json", None),
-    ],
-)
-def test_dependencies_are_what_is_imported_and_no_more(package: Path, code: str, modules: str | None):
-    expected = set() if modules is None else {"mvlm"} | {f"mvlm.{name}" for name in modules.split()}
-    assert set(dependencies([code], package)) == expected
-
-
-def test_only_what_code_does_moves_its_hash(package: Path):
-    code = ["from mvlm.losses import contrastive"]
-    losses = package / "mvlm/losses.py"
-    first = digest(code, package)
-    losses.write_text(losses.read_text().replace("Equations.", "The equations.").replace("# (1)", "# equation (1)"))
-    (package / "mvlm/faces/mesh.py").write_text("M = 2\n")
-    (package / "mvlm/study/paper/table1.csv").write_text("n\n1\n")
-    assert digest(code, package) == first
-    (package / "mvlm/letters.py").write_text("B = 2\n")
-    second = digest(code, package)
-    assert second != first
-    (package / "mvlm/letters.csv").write_text("b\n2\n")
-    assert digest(code, package) != second
 
 
 def notebooks() -> list[Path]:

@@ -6,17 +6,21 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import mvlm
 from mvlm.settings import ROOT, VARIABLES
 
 # Data flows down this list: a room imports only from rooms above it.
 ROOMS = """
-    training settings sources workers faces samples prompts captions strangers model distributed launch rows chunks
+    training settings cache workers faces samples prompts captions strangers model distributed launch rows chunks
     readings losses siblings foundation gradients pseudo_labels refined_labels loader train evaluate statistics explain
     checkpoints progress vocabulary engine classify study __main__
 """.split()
@@ -92,16 +96,29 @@ def test_files_stay_short_enough_to_be_read():
 
 def test_the_environment_has_one_source():
     subprocess.run([sys.executable, ".ci/environment.py", "--check"], cwd=ROOT, check=True)
-    pinned = dict(
-        line.split(" ;")[0].split("==")
-        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-        if not line.startswith("#")
-    )
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
-    names = {re.match(r"[\w-]+", requirement)[0].lower().replace("_", "-") for requirement in wanted}
-    assert names <= set(pinned), "constraints.txt lacks a dependency of pyproject.toml"
+    source = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = source["project"]["optional-dependencies"]
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert all(re.fullmatch(r"[a-z0-9-]+==[\w.]+( ; [^@]+)?", line) for line in lines)  # no address, no local build
+    pins = [line.split(" ;")[0].split("==") for line in lines]
+    for wanted in map(Requirement, [*source["project"]["dependencies"], *chain(*extras.values())]):
+        versions = [number for name, number in pins if name == canonicalize_name(wanted.name)]
+        assert versions, f"constraints.txt lacks {wanted.name}"
+        assert all(wanted.specifier.contains(number) for number in versions), f"constraints.txt: {wanted} has another"
+    pinned = dict(pins)
     assert (pinned["torch"], pinned["torchvision"]) == ("2.15.0", "0.29.2")  # a pair of one index
+    # What uv leaves out of the environment is not in the lock either, and is nothing that the package asks for.
+    assert source["tool"]["uv"]["exclude-dependencies"] == ["warp-lang"] and "warp-lang" not in pinned
+    *_, conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    assert conda == {"pip": ["--constraint constraints.txt", f"--editable .[{','.join(extras)}]"]}
+
+
+def test_what_is_installed_is_the_lock():
+    lock = [Requirement(line) for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()]
+    here = [pin for pin in lock if pin.marker is None or pin.marker.evaluate()]
+    # A local build of a locked version ("2.15.0+cpu") is that version.
+    other = {pin.name: version(pin.name) for pin in here if not pin.specifier.contains(version(pin.name))}
+    assert other == {}
 
 
 def test_pip_settings_reach_uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -2,15 +2,18 @@
 
 import csv
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from mvlm.settings import RESULTS
+from mvlm.faces import open_corpus
+from mvlm.settings import RESULTS, Settings
 from mvlm.study.benchmarks import BENCHMARKS
-from mvlm.study.notebooks import NOTEBOOKS
+from mvlm.study.notebooks import NOTEBOOKS, content_key
 
 KINDS = {"twin", "sample", "supplied"}
+KIND = Settings().results_name("twin")
 BEARING = {".csv", ".md", ".tex", ".png", ".pdf"}
 
 
@@ -23,6 +26,19 @@ def about(path: Path) -> dict:
     return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
 
 
+def data_of(sidecar: dict) -> dict:
+    """What a sidecar says that the results depend on."""
+    names = ("notebook", "parameters", "settings", "data_kind", "fingerprints", "measurements")
+    return {name: sidecar[name] for name in names if name in sidecar}
+
+
+@cache
+def key_now(notebook: str, data: str) -> str:
+    """The content key of a notebook with the code as it is and such data."""
+    read = json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))
+    return content_key(read, json.loads(data))
+
+
 @pytest.mark.parametrize("path", bearing(), ids=lambda path: path.relative_to(RESULTS).as_posix())
 def test_a_result_resolves_through_its_sidecar(path: Path):
     assert path.with_suffix(".json").is_file(), "no sidecar"
@@ -32,12 +48,14 @@ def test_a_result_resolves_through_its_sidecar(path: Path):
     assert notebook.is_file(), f"no notebook {sidecar['notebook']}"
     declared = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]["mvlm"]
     assert path.relative_to(RESULTS).as_posix() in declared["outputs"]
-    assert len(sidecar["content_key"]) == 64 and set(sidecar["content_key"]) <= set("0123456789abcdef")
+    assert sidecar["content_key"] == key_now(sidecar["notebook"], json.dumps(data_of(sidecar))), "made by other code"
     assert sidecar["data_kind"] == "twin"  # nothing else is written here
     settings = sidecar["settings"]
     assert (settings["profile"], settings["model"], settings["pretrained"]) == ("quick", "mvlm-tiny", None)
     assert set(sidecar["fingerprints"]) == set(declared.get("corpora", []))
-    assert "absent" not in sidecar["fingerprints"].values()
+    assert sidecar["fingerprints"] == {name: open_corpus(name).fingerprint for name in declared.get("corpora", [])}
+    measured = {Path(name).name.format(kind=KIND) for name in declared.get("measured", [])}
+    assert set(sidecar.get("measurements", {})) == measured
 
 
 @pytest.mark.parametrize(

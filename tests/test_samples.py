@@ -6,8 +6,8 @@ import pytest
 
 import mvlm.settings
 from mvlm.faces import dynamics, views
-from mvlm.faces.dynamics import dynamic_image, evenly_spaced
-from mvlm.faces.items import Frame, Scan, Sequence
+from mvlm.faces.dynamics import dynamic_image
+from mvlm.faces.items import Frame, Scan, Sequence, evenly_spaced
 from mvlm.faces.pose import Pose
 from mvlm.samples import Rendering, cache_folder, catalogue, folds, load_samples
 from mvlm.study.benchmarks import BENCHMARKS

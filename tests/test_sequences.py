@@ -7,8 +7,10 @@ import time
 import numpy as np
 import pytest
 
-from mvlm.faces import Frame, open_corpus
-from mvlm.faces.corpora import spread
+from mvlm.faces import Corpus, Frame, open_corpus
+from mvlm.faces.dynamics import project_sequence
+from mvlm.faces.items import evenly_spaced
+from mvlm.samples import Rendering
 
 WRL = """#VRML V2.0 utf8
 Shape { appearance Appearance { texture ImageTexture { url "elsewhere.jpg" } } geometry IndexedFaceSet {
@@ -261,13 +263,37 @@ def test_check_reads_evenly_spaced_frames(tmp_path):
     assert [path.name for path in corpus.check(frames=21)] == ["000.wrl", "001.wrl", "020.wrl"]
 
 
-def test_places_are_spread_evenly():
-    assert spread(3, 16) == [0, 1, 2] and spread(100, 2) == [0, 99] and spread(9, 1) == [0]
+@pytest.mark.parametrize("frames", [3, 17, 100])
+def test_check_reads_the_frames_that_the_quick_profile_pools(tmp_path, monkeypatch, frames):
+    make_bu4dfe(tmp_path, ["F001"], frames=frames)
+    corpus, read = open_corpus("BU-4DFE", tmp_path), []
+
+    def unreadable(_, sequence, place):
+        read.append((sequence.name, int(place)))
+        raise OSError("no disk")
+
+    monkeypatch.setattr(Corpus, "read_frame", unreadable)
+    corpus.check()
+    checked = read.copy()
+    read.clear()
+    for sequence in corpus.sequences:
+        with pytest.raises(ValueError, match="found 0"):
+            project_sequence(corpus, sequence, size=8, count=Rendering().frames)
+    assert checked == read and len(read) == 6 * min(frames, 16)
+
+
+def test_frames_are_evenly_spaced():
+    np.testing.assert_array_equal(evenly_spaced(100, 16)[[0, 1, -1]], [0, 6, 99])
+    np.testing.assert_array_equal(evenly_spaced(5, 16), np.arange(5))
+    np.testing.assert_array_equal(evenly_spaced(7, None), np.arange(7))
+    assert evenly_spaced(7, 1).tolist() == [3] and evenly_spaced(7, 2).tolist() == [0, 6]
     for count in (16, 17, 100, 2992):
-        places = spread(count, 16)
+        places = evenly_spaced(count, 16)
         steps = np.diff(places)
         assert len(places) == 16 and (places[0], places[-1]) == (0, count - 1)
         assert steps.max() - steps.min() <= 1 and steps.min() >= 1
+    with pytest.raises(ValueError, match="at least one"):
+        evenly_spaced(0, 4)
 
 
 def test_fingerprint_follows_names_sizes_and_samples(tmp_path):
@@ -286,7 +312,7 @@ def test_fingerprint_follows_names_sizes_and_samples(tmp_path):
     seen.add(fingerprint())
     (place / "000.bnd").write_text("1")
     seen.add(fingerprint())
-    (place / "008.wrl").unlink()  # not among the sampled sizes, but a name
+    (place / "009.wrl").unlink()  # not among the sampled sizes, but a name
     seen.add(fingerprint())
     (tmp_path / "a/M001/Sad").rename(tmp_path / "a/M001/away")
     seen.add(fingerprint())

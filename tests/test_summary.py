@@ -1,5 +1,7 @@
 """The summary: every question answered once for each method and benchmark, with its interval, and drawn."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,9 +82,28 @@ def test_a_fold_that_tests_one_subject_is_not_asked_who(both):
     assert probes.SAME_SUBJECT in {row["measure"] for row in rows}
 
 
-def test_views_are_named_by_their_side():
-    assert probes.view_names() == ["front", "left", "right"]
-    assert probes.view_names((0, 30, -30, 60, -60)) == ["front", "left 30°", "right 30°", "left 60°", "right 60°"]
+def test_restarts_that_are_all_alike_lie_in_their_own_range(both):
+    runs, inspections = both
+    alike = [{"inertia": 1.0, "quality": 5 / 6, "naming": 1 / 6, "renamed": 0.0}] * 20
+    rows = pd.DataFrame(probes.probe_rows(inspections.assign(clusters=[alike] * len(inspections)), runs))
+    for measure, share in ((probes.QUALITY, 5 / 6), (probes.NAMING, 1 / 6)):
+        ends = rows.loc[rows["measure"] == measure, ["value", "low", "high"]]
+        assert len(ends) and (ends == 100 * share).all(axis=None)
+
+
+def test_names_of_many_views_have_room(both):
+    runs, inspections = both
+    seen = [[*said, *said[1:]] for said in inspections["views"]]
+    told = [[[0, 1, 2, 3, 4]] * len(names) for names in inspections["names"]]
+    rows = probes.probe_rows(inspections.assign(views=seen, yaw=told), runs, (0.0, 30.0, -30.0, 60.0, -60.0))
+    figure = draw_curves(pd.DataFrame(rows)).figure
+    figure.canvas.draw()
+    ticks = figure.axes[0].get_xticklabels()
+    assert [tick.get_text() for tick in ticks] == [
+        "front", "left\n30°", "right\n30°", "left\n60°", "right\n60°", "fused"
+    ]  # fmt: skip
+    places = [tick.get_window_extent() for tick in ticks]
+    assert all(one.x1 < other.x0 for one, other in pairwise(places))
 
 
 def test_pages_have_a_table_for_each_question(frame: pd.DataFrame):

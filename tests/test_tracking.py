@@ -7,8 +7,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mvlm.faces import open_corpus, rosters
-from mvlm.faces.dynamics import dynamic_image, evenly_spaced
+from mvlm.faces.dynamics import dynamic_image
 from mvlm.faces.head import head, random_identity
+from mvlm.faces.items import evenly_spaced
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import find_pose, lay, upper_face
 from mvlm.faces.sensors import rotation

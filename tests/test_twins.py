@@ -10,10 +10,11 @@ from PIL import Image
 
 from mvlm.faces import open_corpus, rosters, twins
 from mvlm.faces.au_codes import MISSING, code_files, read_occurrence
+from mvlm.faces.cards import CARDS
 from mvlm.faces.corpora import CORPORA, EMOTIONS
-from mvlm.faces.export import CODED
+from mvlm.faces.export import CODED, export
 from mvlm.faces.manifest import FIVE, read_manifest
-from mvlm.faces.twins import CARDS, Dials, Twin, export
+from mvlm.faces.twins import Dials, Twin
 
 STATIC, MOVING = ("BU-3DFE", "Bosphorus"), ("BU-4DFE", "BP4D", "4DME")
 
@@ -211,16 +212,25 @@ def test_a_twin_is_its_own_kind(twin):
     assert pickle.loads(kept) == twin and len(kept) < 1000  # workers get no index
 
 
-def test_fingerprint_follows_version_and_dials(twin, monkeypatch):
-    usual = twin.fingerprint
-    assert replace(twin, dials=Dials(noise=2)).fingerprint != usual
-    monkeypatch.setattr(twins, "VERSION", twins.VERSION + 1)
-    for cache in (twins._person, twins._recording):
-        cache.cache_clear()
-    assert Twin(twin.name).fingerprint != usual
-    monkeypatch.undo()
-    for cache in (twins._person, twins._recording):
-        cache.cache_clear()
+def test_fingerprint_tells_another_face_from_another_roster(twin, monkeypatch):
+    def halves(dials=Dials(), **versions):  # noqa: B008 - immutable
+        with monkeypatch.context() as patch:
+            patch.setattr(twins, "VERSIONS", twins.VERSIONS | versions)
+            forget()
+            found = Twin(twin.name, dials).fingerprint.split("-")
+        forget()
+        return found
+
+    def forget():
+        for cache in (twins._person, twins._recording, twins._fingerprint):
+            cache.cache_clear()
+
+    roster, face = halves()
+    assert [len(roster), len(face)] == [12, 12]
+    for other in (halves(face=9), halves(Dials(noise=2)), halves(Dials(pose=0.5))):
+        assert other[0] == roster and other[1] != face  # the same people do the same, and look otherwise
+    for other in (halves(roster=9), halves(Dials(strength=0.5))):
+        assert other[0] != roster and other[1] != face
 
 
 def test_dials_at_one_are_the_twin_itself(twin):

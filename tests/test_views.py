@@ -11,7 +11,7 @@ from mvlm.faces.head import Identity, head, random_identity
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import Pose, find_pose
 from mvlm.faces.sensors import rotation
-from mvlm.faces.views import AMBIENT, DIFFUSE, LIGHT, PIVOT, WINDOW, normals, project
+from mvlm.faces.views import AMBIENT, DIFFUSE, LIGHT, PIVOT, WINDOW, normals, project, view_names
 
 AVERAGE = Identity(dict.fromkeys(TRAITS, 0.0), np.zeros((0, 5)), None)
 
@@ -110,6 +110,12 @@ def test_shapes_and_background(face):
     assert views.shape == (2, 40, 40, 3) and views.dtype == np.uint8
     assert (views[:, 0, 0] == 0).all() and views.max() > 200
     assert (views[..., 0] == views[..., 2]).all()
+
+
+def test_views_are_named_by_their_side():
+    assert view_names() == ["front", "left", "right"] and view_names((0.0,)) == ["front"]
+    assert view_names((0.0, -22.5, 22.5)) == ["front", "right", "left"]
+    assert view_names((0, 30, -30, 60, -60)) == ["front", "left 30°", "right 30°", "left 60°", "right 60°"]
 
 
 def wall_of(size=4, texture=None):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mvlm.faces.formats import read_mesh
-from mvlm.faces.items import EMOTIONS, Frame, Scan, Sequence
+from mvlm.faces.items import EMOTIONS, Frame, Scan, Sequence, evenly_spaced
 from mvlm.faces.layouts import LAYOUTS, Layout, plain
 from mvlm.faces.manifest import LAYOUT as MANIFEST_LAYOUT
 from mvlm.faces.mesh import Mesh
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CORPORA", "EMOTIONS", "Corpus", "Frame", "Scan", "Sequence", "open_corpus"]
 
+CORPORA = ("BU-3DFE", "Bosphorus", "BU-4DFE", "BP4D", "4DME")
 _LAYOUTS = {**LAYOUTS, "4DME": MANIFEST_LAYOUT}
-CORPORA = tuple(_LAYOUTS)
 SAMPLED_ITEMS, SAMPLED_BYTES = 16, 1 << 16  # of the fingerprint
-SAMPLED_FRAMES = 16  # of each sequence, for fingerprint and check
+SAMPLED_FRAMES = 16  # of each sequence, for fingerprint and check: those that the quick profile pools
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class Corpus:
         return replace(mesh, texture=frame.texture)
 
     def check(self, frames: int = SAMPLED_FRAMES) -> dict[Path, str]:
-        """Reads every scan, or this many evenly spaced frames of every sequence, the first and the last among them.
+        """Reads every scan, or this many frames of every sequence: those that `evenly_spaced` chooses, as views do.
 
         All frames of a moving corpus are hundreds of GB; the default are the frames that the quick profile uses, and
         a count as large as the longest sequence means all. Returns the file of each mesh that cannot be read, and why;
@@ -97,7 +97,7 @@ class Corpus:
         bad = {}
         for item in self.items:
             moving = isinstance(item, Sequence)
-            for place in spread(len(item.frames), frames) if moving else [0]:
+            for place in evenly_spaced(len(item.frames), frames) if moving else [0]:
                 try:
                     self.read_frame(item, place) if moving else self.read(item)
                 except (OSError, ValueError) as error:
@@ -121,7 +121,7 @@ class Corpus:
             numbers = " ".join(str(frame.number) for frame in sequence.frames)
             said = (sequence.name, sequence.subject, sequence.code, f"{sequence.fps:g}", numbers)
             digest.update("\0".join(said).encode())
-            for place in spread(len(sequence.frames), SAMPLED_FRAMES):
+            for place in evenly_spaced(len(sequence.frames), SAMPLED_FRAMES):
                 files = sequence.frames[place][1:]
                 digest.update(" ".join(f"{path.name}:{_size(path)}" if path else "-" for path in files).encode())
             sampled.append(sequence.frames[len(sequence.frames) // 2].path)
@@ -130,13 +130,6 @@ class Corpus:
                 with path.open("rb") as file:
                     digest.update(file.read(SAMPLED_BYTES))
         return digest.hexdigest()[:16]
-
-
-def spread(count: int, wanted: int) -> list[int]:
-    """At most `wanted` places of 0 .. count - 1, evenly spaced, with both ends."""
-    if count <= wanted:
-        return list(range(count))
-    return [round(place * (count - 1) / (wanted - 1)) for place in range(wanted)] if wanted > 1 else [0]
 
 
 def _size(path: Path) -> int | None:
@@ -156,16 +149,19 @@ def open_corpus(name: str, root: Path | str | None = None) -> Corpus | Twin:
     Raises ValueError for an unknown name, a folder of another kind or a contradiction in it (two files of one frame),
     FileNotFoundError if the corpus is not there.
     """
-    if name not in _LAYOUTS:
-        near = get_close_matches(name.lower(), [known.lower() for known in _LAYOUTS], n=1, cutoff=0.3)
-        meant = next((known for known in _LAYOUTS if near and known.lower() == near[0]), None)
+    if name not in CORPORA:
+        near = get_close_matches(name.lower(), [known.lower() for known in CORPORA], n=1, cutoff=0.3)
+        meant = next((known for known in CORPORA if near and known.lower() == near[0]), None)
         hint = f"; did you mean {meant!r}?" if meant else ""
-        raise ValueError(f"corpus {name!r}: expected one of {', '.join(_LAYOUTS)}{hint}")
+        raise ValueError(f"corpus {name!r}: expected one of {', '.join(CORPORA)}{hint}")
     if root is None:
         from mvlm.faces.twins import Twin
 
         return Twin(name)
-    root = Path(root)
+    return _in_folder(name, Path(root))
+
+
+def _in_folder(name: str, root: Path) -> Corpus:
     layout = _LAYOUTS[name]
     folder = _find(name, layout, root)
     index = layout.index(folder)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mvlm.faces import views
+from mvlm.faces.items import evenly_spaced
 from mvlm.faces.tracking import Track
 
 if TYPE_CHECKING:
@@ -36,24 +37,6 @@ REST = 128  # grey of a dynamic image where nothing moves
 SHARE = 0.98  # share of the face's pixels that a dynamic image shows without clipping
 FAINTEST = 12.0  # grey levels; motion below is not stretched to full contrast: it is noise
 FEWEST = 2  # frames that show a motion
-
-
-def evenly_spaced(count: int, k: int | None) -> np.ndarray:
-    """Indices of at most k evenly spaced frames among `count`, the first and the last included; None takes all.
-
-    Returns:
-        (min(k, count),) int, increasing; k = 1 takes the middle one.
-
-    Raises:
-        ValueError: no frames, or none wanted.
-    """
-    if count < 1 or (k is not None and k < 1):
-        raise ValueError(f"{k} of {count} frames: expected at least one of each")
-    if k is None or k >= count:
-        return np.arange(count)
-    if k == 1:
-        return np.array([count // 2])
-    return np.arange(k) * (count - 1) // (k - 1)
 
 
 def pooling_weights(count: int, form: str = "harmonic") -> np.ndarray:

@@ -12,8 +12,9 @@ import numpy as np
 
 from mvlm.faces import probes
 from mvlm.faces.au_codes import code_files, read_occurrence
-from mvlm.faces.corpora import Corpus, Frame, Scan, Sequence, spread
+from mvlm.faces.corpora import Corpus, Frame, Scan, Sequence
 from mvlm.faces.files import beside
+from mvlm.faces.items import evenly_spaced
 from mvlm.faces.mesh import Mesh
 
 LOOKED_AT = 12  # meshes of each corpus
@@ -49,7 +50,7 @@ def read_a_few(corpus: Corpus) -> tuple[list[Looked], dict[Path, str]]:
 
     frontal = [item for item in corpus.items if item.emotion is not None] or list(corpus.items)
     looked, bad = [], {}
-    for place in tqdm(spread(len(frontal), LOOKED_AT), desc=corpus.name, unit="mesh", disable=None, leave=False):
+    for place in tqdm(evenly_spaced(len(frontal), LOOKED_AT), desc=corpus.name, unit="mesh", disable=None, leave=False):
         item = frontal[place]
         frame = item.frames[len(item.frames) // 2] if isinstance(item, Sequence) else None
         path = frame.path if frame else item.path
@@ -208,7 +209,7 @@ def _bp4d(corpus: Corpus) -> Iterator[Finding]:
     shared = sorted(set(files) & set(known))
     inside: dict[int, list[float]] = {-1: [], 0: [], 1: []}
     uncoded, late = [], 0
-    for name in [shared[place] for place in spread(len(shared), LOOKED_AT)]:
+    for name in [shared[place] for place in evenly_spaced(len(shared), LOOKED_AT)] if shared else []:
         try:
             codes = read_occurrence(files[name])
         except (OSError, ValueError) as error:

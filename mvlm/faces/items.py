@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "embarrassment", "pain")
 
 
@@ -75,3 +77,21 @@ class Sequence:
     def take(self) -> int:
         """0: nobody repeats a sequence."""
         return 0
+
+
+def evenly_spaced(count: int, k: int | None) -> np.ndarray:
+    """Indices of at most k evenly spaced frames among `count`, the first and the last included; None takes all.
+
+    Returns:
+        (min(k, count),) int, increasing; k = 1 takes the middle one.
+
+    Raises:
+        ValueError: no frames, or none wanted.
+    """
+    if count < 1 or (k is not None and k < 1):
+        raise ValueError(f"{k} of {count} frames: expected at least one of each")
+    if k is None or k >= count:
+        return np.arange(count)
+    if k == 1:
+        return np.array([count // 2])
+    return np.arange(k) * (count - 1) // (k - 1)

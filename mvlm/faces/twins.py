@@ -1,12 +1,12 @@
 """Synthetic twins: corpora with the subjects, classes, levels and file names of the licensed ones, made by the head.
 
 A twin is used exactly as the folder of the real corpus is: an index of scans or sequences, and meshes on demand. Every
-scan and every frame is drawn from random streams of its own (twin version, corpus, subject, scan or sequence, frame),
-so that any of them can be made alone. `export` writes the native format; the readers get the same mesh back from it.
+scan and every frame is drawn from random streams of its own (roster, corpus, subject, scan or sequence, frame), so that
+any of them can be made alone. `mvlm.faces.export` writes the native format; the readers get the same mesh back from it.
 
 How hard a twin is was set once, by sources that know no method's result: `expressions`, `timing`, `sensors` and the
-head name them. `Dials` turns each of these choices up or down, to show what depends on it; `CARDS` says in words what
-each twin is.
+head name them. `Dials` turns each of these choices up or down, to show what depends on it; `mvlm.faces.cards` says in
+words what each twin is.
 """
 
 import hashlib
@@ -17,16 +17,14 @@ from typing import NamedTuple
 import numpy as np
 
 from mvlm.faces import bnt, head, landmarks, rosters, timing
-from mvlm.faces.cards import CARDS
-from mvlm.faces.export import export
 from mvlm.faces.expressions import micro_expression, personal_style, sample_expression, spontaneous_expression
 from mvlm.faces.items import Scan, Sequence
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.sensors import SENSORS, Motion, motion, scan
 
-__all__ = ["CARDS", "GRID_STEP", "VERSION", "Dials", "Twin", "export"]
-
-VERSION = 2  # raised whenever a face, an expression, a course or a sensor changes
+# Raised by themselves: the face when the head or a sensor changes, the roster when it changes who is there, which
+# expressions they show, and when.
+VERSIONS = {"face": 2, "roster": 2}
 GRID_STEP = 2.6  # mm between the points of a Bosphorus scan; the real one is denser
 PICTURE = 128  # pixels, side of a texture: finer than any view of it
 # Which landmarks a corpus has; BP4D and 4DME none.
@@ -84,16 +82,14 @@ class Twin:
     kind = "twin"
     unknown = ()
 
-    @cached_property
-    def fingerprint(self):
-        """Hex digest of the index and of three faces (to a micrometre): head, expressions and sensor all show in it."""
-        index = [(item.name, len(item.frames) if isinstance(item, Sequence) else 1) for item in self.items]
-        made = hashlib.sha256(repr((self.name, VERSION, GRID_STEP, self.dials, index)).encode())
-        for item in self.items[:: len(self.items) // 3]:
-            face = self.read_frame(item, len(item.frames) // 2) if isinstance(item, Sequence) else self._scanned(item)
-            for points in (face.vertices, np.array([*face.landmarks.values()])):
-                made.update(np.round(points * 1e3).astype("<i8").tobytes())
-        return made.hexdigest()[:16]
+    @property
+    def fingerprint(self) -> str:
+        """ "<roster>-<face>", two hex digests: another face alone leaves the first one as it is.
+
+        The roster is the index, and what is done in three items; the face what these look like, to a micrometre, in
+        which head and sensor show.
+        """
+        return _fingerprint(self)
 
     @cached_property
     def scans(self) -> tuple[Scan, ...]:
@@ -130,9 +126,15 @@ class Twin:
         rng = _stream(self.name, sequence.name, frame.number)
         return _as_text(scan(face, self.sensor, rng, recording.motion.at(t)))
 
-    def action_units(self, sequence: Sequence, t: float):
-        """What a face really does, action unit -> (left, right) intensity, `t` seconds after the first frame."""
-        return timing.action_units(self.course(sequence), t)
+    def action_units(self, item: Scan | Sequence, t: float = 0.0):
+        """What a face really does, action unit -> intensity, or (left, right), `t` seconds after the first frame."""
+        if isinstance(item, Sequence):
+            return timing.action_units(self.course(item), t)
+        person, take = _person(self, item.subject), _stream(self.name, item.name)
+        level = item.level or take.uniform(3.0, 4.0)  # Bosphorus has no levels: one strong take
+        if item.emotion:
+            return sample_expression(item.emotion, level, take, person.style, self.dials.strength)
+        return {int(item.code.split("_")[1]): self.dials.strength * float(take.uniform(0.7, 1.0))}  # a single unit
 
     def course(self, sequence: Sequence) -> tuple[timing.Burst, ...]:
         """What happens in a sequence, times in seconds after its first frame."""
@@ -158,14 +160,9 @@ class Twin:
         return Twin, (self.name, self.dials)  # not the index, which every process makes for itself
 
     def _scanned(self, wanted):
-        person, take = _person(self, wanted.subject), _stream(self.name, wanted.name)
-        level = wanted.level or take.uniform(3.0, 4.0)  # Bosphorus has no levels: one strong take
-        if wanted.emotion:
-            units = sample_expression(wanted.emotion, level, take, person.style, self.dials.strength)
-        else:  # a single unit
-            units = {int(wanted.code.split("_")[1]): self.dials.strength * float(take.uniform(0.7, 1.0))}
+        face = self._posed(_person(self, wanted.subject), self.action_units(wanted))
         # The sensor has a stream of its own: it errs the same however many units a dial leaves.
-        return scan(self._posed(person, units), self.sensor, _stream(self.name, wanted.name, "sensor"))
+        return scan(face, self.sensor, _stream(self.name, wanted.name, "sensor"))
 
     def _posed(self, person, units):
         """The face before any sensor, with the landmarks that the corpus has."""
@@ -175,6 +172,23 @@ class Twin:
 
     def _recording(self, sequence):
         return _recording(self, sequence.name, sequence.subject, sequence.emotion, sequence.code)
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(twin):
+    index = [(item.name, len(item.frames) if isinstance(item, Sequence) else 1) for item in twin.items]
+    roster = hashlib.sha256(repr((twin.name, VERSIONS["roster"], index)).encode())
+    face = hashlib.sha256(repr((VERSIONS["face"], GRID_STEP, twin.dials)).encode())
+    for item in twin.items[:: len(twin.items) // 3]:
+        moving = isinstance(item, Sequence)
+        middle = len(item.frames) // 2 if moving else 0
+        for unit, sides in sorted(twin.action_units(item, middle / item.fps if moving else 0.0).items()):
+            levels = np.broadcast_to(np.round(np.multiply(sides, 1e6)).astype("<i8"), 2)
+            roster.update(unit.to_bytes(1) + levels.tobytes())
+        seen = twin.read_frame(item, middle) if moving else twin._scanned(item)
+        for points in (seen.vertices, np.array([*seen.landmarks.values()])):
+            face.update(np.round(points * 1e3).astype("<i8").tobytes())
+    return f"{roster.hexdigest()[:12]}-{face.hexdigest()[:12]}"
 
 
 class _Person(NamedTuple):
@@ -190,7 +204,7 @@ class _Recording(NamedTuple):
 
 def _stream(*key):
     """A random stream that depends on the words of its key alone."""
-    digest = hashlib.sha256("/".join(map(str, (VERSION, *key))).encode()).digest()
+    digest = hashlib.sha256("/".join(map(str, (VERSIONS["roster"], *key))).encode()).digest()
     return np.random.default_rng(np.frombuffer(digest[:16], np.uint32))
 
 

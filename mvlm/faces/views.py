@@ -100,6 +100,20 @@ def project(
     return views.reshape(len(turns), size, size, 3)
 
 
+def view_names(yaws: Sequence[float] = YAWS) -> list[str]:
+    """What views are called: the front, then sides, with their angle where there are several of one side.
+
+    Args:
+        yaws: camera azimuths in degrees, all different.
+
+    Returns:
+        As many names, all different: "front", "left", "right", or "left 30°", "right 30°", "left 60°".
+    """
+    sides = ["front" if yaw == 0 else "left" if yaw > 0 else "right" for yaw in yaws]
+    several = len(sides) > len(set(sides))
+    return [f"{side} {abs(yaw):g}°" if several and yaw else side for yaw, side in zip(yaws, sides, strict=True)]
+
+
 @lru_cache(maxsize=8)
 def _rays(yaws: tuple[float, ...], size: int) -> tuple[np.ndarray, np.ndarray]:
     """(V*size*size, 6) float32 origins and directions, and the (V, 3, 3) float32 turns world -> camera."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PAPER = Path(__file__).parent / "paper"
-FILES = {"table1": "table1.csv", "table2": "table2.csv", "table3": "table3.csv"}  # by whole names: see mvlm.sources
+FILES = {"table1": "table1.csv", "table2": "table2.csv", "table3": "table3.csv"}  # by whole names: see mvlm.cache.keys
 
 # Columns of a table's CSV, with their units.
 COLUMNS = {

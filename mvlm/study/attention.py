@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,15 +19,14 @@ import numpy as np
 
 import mvlm.settings
 from mvlm import workers
+from mvlm.cache.keys import key, source_key
 from mvlm.faces.regions import PLACES
-from mvlm.samples import Rendering
 from mvlm.settings import Settings
-from mvlm.sources import key, source_key
 from mvlm.study import full
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.drawings import Drawing
 from mvlm.study.embeddings import frozen, write
-from mvlm.study.methods import METHODS
+from mvlm.study.methods import METHODS, reach, recipe
 from mvlm.study.runs import Cell, Part, embedded, present
 from mvlm.study.sheets import contact_sheet
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mvlm.faces.corpora import Corpus
+    from mvlm.study.heat import Explained
 
 SOURCE, TARGET, METHOD = "BP4D", "BU-4DFE", "full"
 SEED = 0
@@ -41,6 +42,8 @@ CHUNK = 4  # subjects a worker takes at once
 RANDOMISED = 12  # subjects whose heat is made again with random weights
 SHARES = [f"share: {place}" for place in PLACES]
 AREAS = [f"area: {place}" for place in PLACES]
+# What makes the record.
+HEAT = ("mvlm.study.heat:trained", "mvlm.study.heat:explained", "mvlm.study.attention:_joined")
 TABLES, ARRAYS = ("views", "pairs", "stages", "removals"), ("images", "heat", "mean_images", "mean_heat", "mean_cam")
 MEANINGS = {
     "region": "mean share of heat, of all views of a sequence together",
@@ -214,8 +217,9 @@ def draw_checks(frame: pd.DataFrame) -> Drawing:
 
     sns.set_theme(style="whitegrid", context="paper")
     rows = frame[frame["measure"] != "region"].reset_index(drop=True)
-    figure = Figure(figsize=(11.5, 3.4), layout="constrained")
-    panels = dict(zip(("removal", "randomisation", "consistency"), figure.subplots(1, 3, width_ratios=(1.2, 1.5, 1)),
+    wide = max(1, (rows["measure"] == "consistency").sum() / 3)  # of pairs of views; three views have as many
+    figure = Figure(figsize=(8.4 + 3.1 * wide, 3.4), layout="constrained")
+    panels = dict(zip(("removal", "randomisation", "consistency"), figure.subplots(1, 3, width_ratios=(1.2, 1.5, wide)),
                       strict=True))  # fmt: skip
     for measure, panel in panels.items():
         part = rows[rows["measure"] == measure]
@@ -279,13 +283,13 @@ def _record_path(source: Part, target: Part, chosen: Settings) -> Path:
     content = {
         "trained": source.content,
         "shown": target.content,
-        "method": asdict(METHODS[METHOD]),
+        "method": recipe(METHODS[METHOD]),
         "seed": SEED,
-        "frames": Rendering.of(chosen).frames,
-        "source": source_key("mvlm.study.heat"),
+        "randomised": RANDOMISED,
+        "source": source_key(*HEAT, **reach(METHODS[METHOD]) | {"without": ("mvlm.prompts",)}),
     }
     if chosen.profile == "full":
-        content |= full.content(chosen)
+        content |= {"trainer": source_key(full.ENTRY, **reach(METHODS[METHOD]))}
     return mvlm.settings.RUNS / "records" / f"{key(content)}.npz"
 
 
@@ -334,7 +338,11 @@ def _compute(source: Part, target: Part, chosen: Settings) -> tuple[dict[str, np
                 seed=SEED,
             )
         )
-    done = list(workers.each(heat.explained, tasks, jobs=chosen.jobs, title=f"heat of {TARGET}"))
+    return _joined(list(workers.each(heat.explained, tasks, jobs=chosen.jobs, title=f"heat of {TARGET}")))
+
+
+def _joined(done: Sequence[Explained]) -> tuple[dict[str, np.ndarray], dict[str, list]]:
+    """The means and rows of all tasks together."""
     tables = {name: [row for part in done for row in getattr(part, name)] for name in TABLES}
     count = np.maximum(sum(part.count for part in done), 1)
     means = {

@@ -31,7 +31,7 @@ COLUMNS = {
 }
 
 # Topic -> settings: a module and the name of a constant, or of a class or function there and its field or argument.
-# Whole strings, so that this module counts as depending on what they name (`mvlm.sources`).
+# Whole strings, so that this module counts as depending on what they name (`mvlm.cache.keys`).
 VALUES = {
     "clustering": [("mvlm.pseudo_labels:cluster", "restarts")],
     "equation (4)": [("mvlm.readings:Readings", "multiview")],

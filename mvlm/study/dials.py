@@ -14,14 +14,15 @@ import numpy as np
 
 import mvlm.settings
 from mvlm import evaluate, workers
+from mvlm.cache.keys import key, source_key
 from mvlm.faces.twins import Dials, Twin
+from mvlm.prompts import prompts_for
 from mvlm.pseudo_labels import aggregate, unit_rows
-from mvlm.samples import Rendering, catalogue
+from mvlm.samples import Rendering, catalogue, view_source
 from mvlm.settings import Settings
-from mvlm.sources import key, source_key
 from mvlm.statistics import chance, corrected_resampled_t, summary
 from mvlm.study.benchmarks import BENCHMARKS
-from mvlm.study.embeddings import frozen, model_key, write
+from mvlm.study.embeddings import frozen, image_source, model_key, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +130,10 @@ def _path(setting: Setting, twin: Twin, subjects: list[str], chosen: Settings) -
         "corpus": twin.fingerprint,
         "model": model_key(chosen),
         "rendering": Rendering.of(chosen),
-        "source": source_key(__name__, "mvlm.faces.dynamics" if twin.sequences else "mvlm.faces.views"),
+        "views": view_source(twin),
+        "images": image_source(),
+        "prompts": prompts_for(BENCHMARKS[setting.benchmark].emotions)[0],
+        "source": source_key("mvlm.study.dials:_predicted", "mvlm.study.benchmarks:Benchmark"),
     }
     return mvlm.settings.RUNS / "records" / f"{key(content)}.json"
 

@@ -10,16 +10,19 @@ import uuid
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 import mvlm.settings
 from mvlm import workers
-from mvlm.faces.corpora import Corpus
+from mvlm.cache.keys import file_hash, key, source_key
+from mvlm.prompts import prompts_for
 from mvlm.samples import Rendering, Samples, cache_folder, load_samples
 from mvlm.settings import MODEL, Settings
-from mvlm.sources import file_hash, key, source_key
+
+if TYPE_CHECKING:
+    from mvlm.faces.corpora import Corpus
 
 CHUNK = 64  # samples a worker takes at once
 CROP = 7 / 8  # of a view's side
@@ -66,6 +69,24 @@ def model_key(chosen: Settings) -> str:
     return f"{chosen.model}/{chosen.pretrained if path is None else file_hash(path)}"
 
 
+def image_source() -> str:
+    """The code that augments and encodes views, as a hash. It reads no prompt; its weights are named by `model_key`."""
+    return source_key("mvlm.study.embeddings:_encode", without=("mvlm.prompts", "mvlm.model:WEIGHTS"))
+
+
+def image_path(views: Path, skipped: Sequence[str], chosen: Settings) -> Path:
+    """Where the embeddings of a folder of views lie, all but the skipped ones."""
+    parts = {"views": views.name, "skipped": skipped, "model": model_key(chosen), "source": image_source()}
+    return mvlm.settings.RUNS / "cache" / "embeddings" / f"{key(parts)}.npy"
+
+
+def text_path(prompts: Sequence[str], classes: np.ndarray, chosen: Settings) -> Path:
+    """Where the embeddings of prompts lie, each with its class: of these texts, whatever else a bank of prompts has."""
+    source = source_key("mvlm.study.embeddings:_encoded_text", without=("mvlm.prompts", "mvlm.model:WEIGHTS"))
+    parts = {"prompts": prompts, "classes": classes.tolist(), "model": model_key(chosen), "source": source}
+    return mvlm.settings.RUNS / "cache" / "embeddings" / f"{key(parts)}.npz"
+
+
 def frozen(corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None) -> Frozen:
     """Embeddings of all that shows an emotion in a corpus and of the prompts of some, from the cache or made now.
 
@@ -81,15 +102,7 @@ def frozen(corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: 
     size, temperature, text, prompt_class = _text(tuple(emotions), chosen)
     shown = {"size": size, "subjects": subjects, "rendering": Rendering.of(chosen)}
     samples = load_samples(corpus, jobs=chosen.jobs, skip_bad=chosen.skip_bad, **shown)
-    address = key(
-        {
-            "views": cache_folder(corpus, **shown).name,
-            "skipped": sorted(samples.bad),
-            "model": model_key(chosen),
-            "source": source_key("mvlm.model", __name__, without=("mvlm.prompts",)),  # images are encoded without words
-        }
-    )
-    path = mvlm.settings.RUNS / "cache" / "embeddings" / f"{address}.npy"
+    path = image_path(cache_folder(corpus, **shown), sorted(samples.bad), chosen)
     if not path.is_file():
         _encode(samples, chosen, path, corpus.name)
     return Frozen(samples, path, text, prompt_class, temperature)
@@ -147,23 +160,20 @@ def _encoded(task: tuple[np.ndarray, int, np.ndarray, Rendering, str, str | None
 
 def _text(emotions: tuple[str, ...], chosen: Settings) -> tuple[int, float, np.ndarray, np.ndarray]:
     """Image size, temperature, (P, D) embeddings of the prompts and (P,) their classes, cached too."""
-    parts = {"emotions": emotions, "model": model_key(chosen), "source": source_key("mvlm.model", "mvlm.prompts")}
-    path = mvlm.settings.RUNS / "cache" / "embeddings" / f"{key(parts)}.npz"
+    prompts, classes = prompts_for(emotions)
+    path = text_path(prompts, classes, chosen)
     if not path.is_file():
         # On a worker: this process needs no model, and the workers are about to.
-        task = (emotions, chosen.model, chosen.pretrained)
+        task = (prompts, classes, chosen.model, chosen.pretrained)
         (found,) = workers.each(_encoded_text, [task], jobs=chosen.jobs, title="prompts")
         write(path, lambda file: np.savez(file, **found))
     with np.load(path) as file:
         return int(file["size"]), float(file["temperature"]), file["text"], file["prompt_class"]
 
 
-def _encoded_text(task: tuple[tuple[str, ...], str, str | None]) -> dict[str, np.ndarray]:
-    from mvlm.prompts import prompts_for
-
-    emotions, name, pretrained = task
+def _encoded_text(task: tuple[list[str], np.ndarray, str, str | None]) -> dict[str, np.ndarray]:
+    prompts, classes, name, pretrained = task
     model = _model(name, pretrained)
-    prompts, classes = prompts_for(emotions)
     return {
         "size": np.array(model.image_size),
         "temperature": np.array(float(model.temperature)),

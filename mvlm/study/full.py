@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mvlm.model import MultiviewVLM
     from mvlm.study.labelling import Prompts
 
+ENTRY = "mvlm.study.full:one"  # what a run of this profile executes
 LABELS = "labels.npz"
 
 
@@ -87,13 +88,6 @@ class Run:
 def weights_of(record: Path) -> Path:
     """Where the weights lie that a run with this record trained."""
     return record.parent.parent / "weights" / f"{record.stem}.safetensors"
-
-
-def content(chosen: Settings) -> dict[str, object]:
-    """What records of this profile depend on besides those of the others."""
-    from mvlm.sources import source_key
-
-    return {"training": chosen.training.content(), "trainer": source_key(__name__)}
 
 
 def compute(missing: Sequence[tuple], heads: Sequence[Mapping], chosen: Settings) -> None:

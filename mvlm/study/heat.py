@@ -14,6 +14,7 @@ import numpy as np
 from mvlm import explain
 from mvlm.faces.pose import find_pose
 from mvlm.faces.regions import PLACES, region_map, surface
+from mvlm.faces.views import view_names
 from mvlm.model import MultiviewVLM, load_model
 from mvlm.statistics import rank_correlation
 from mvlm.study.adaptation import Prompts, adapt
@@ -85,11 +86,6 @@ def trained(task: tuple[Method, Embedded, tuple, int]) -> Adapter:
     return adapt(method, unlabelled.views(), Prompts(*prompts), seed=seed).adapter
 
 
-def side(yaw: float) -> str:
-    """ "front", "left" or "right"."""
-    return "front" if yaw == 0 else "left" if yaw > 0 else "right"
-
-
 def explained(task: Task) -> Explained:
     """Heat of the logit of the emotion that each sequence shows, and all that is measured on it."""
     import torch
@@ -101,7 +97,7 @@ def explained(task: Task) -> Explained:
         prototypes = before.prototypes(task.emotions)
         plain = explain.class_logits(before.encode_views(images), prototypes, before, None).argmax(1).tolist()
     subjects = np.array([recording.subject for recording in task.recordings])
-    names = [side(yaw) for yaw in task.yaws]
+    names = view_names(task.yaws)
     views, pairs, face = [], [], np.zeros(found.heat.shape, bool)  # dynamic images have a grey background
     for n, recording in enumerate(task.recordings):
         about = {"name": recording.name, "subject": recording.subject, "emotion": task.emotions[task.classes[n]]}

@@ -64,6 +64,29 @@ class Method:
         return bool(self.use)
 
 
+def recipe(method: Method) -> dict[str, object]:
+    """What a method does, as data for the address of a record: its fields without the title.
+
+    What it does not ask for (False, "", 0, none) is left out, so that a further field which no method had before moves
+    no record.
+    """
+
+    def asked(values: object) -> object:
+        if isinstance(values, dict):
+            return {name: asked(value) for name, value in values.items() if asked(value)}
+        return asked(values._asdict()) if hasattr(values, "_asdict") else values
+
+    return {name: asked(value) for name, value in vars(method).items() if name != "title" and asked(value)}
+
+
+def reach(method: Method) -> dict[str, object]:
+    """Which entries of the tables of the code a method takes: arguments of `mvlm.cache.keys.source_key`."""
+    return {
+        "choices": {"mvlm.study.labelling:LABELLINGS": {method.labelling}, "mvlm.siblings:LOSSES": set(method.use)},
+        "without": () if method.trains else ("mvlm.train", "mvlm.losses"),
+    }
+
+
 FULL = Method("full", "+ multiview loss (full)", "cluster", PARTS, rounds=3, aggregate=True)
 ORACLE = Method("oracle", "Full, true labels", "oracle", PARTS, rounds=1, aggregate=True)
 ZERO_SHOT = Method("zero-shot-labels", "Full, zero-shot labels", "zero-shot", PARTS, rounds=1, aggregate=True)

@@ -3,6 +3,10 @@
 A notebook is a function of its parameters that writes the files it promises. It runs only when something it depends on
 has changed or its outputs are not on the disk as it left them; its outputs appear all together or not at all.
 
+The content key in its sidecars is of what the outputs depend on: data, settings, what its code and the package's do,
+and the versions of packages that compute. Its words count for its page alone: a notebook whose text has changed runs
+again, and its sidecars stay as they were.
+
 What a notebook says about itself, in its metadata:
 
     "mvlm": {"outputs": ["tables/table1.csv", ...],              what it writes under STAGE
@@ -32,11 +36,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from mvlm.cache.keys import digest, file_hash
 from mvlm.settings import ROOT, RUNS, Settings
-from mvlm.sources import digest, file_hash
 from mvlm.study.pages import page as page_of
 
 NOTEBOOKS = ROOT / "notebooks"
+# Packages whose version can change a number or a picture; the others of the lock cannot.
+COMPUTING = (
+    "torch", "torchvision", "open-clip-torch", "timm", "pytorch-lightning", "numpy", "scipy", "scikit-learn", "open3d",
+    "pillow", "pandas", "matplotlib", "seaborn",
+)  # fmt: skip
+FOLDERS = ("mvlm.faces.corpora:Corpus", "mvlm.faces.corpora:_in_folder")  # which twins do without, and so all readers
+TOWERS = ("mvlm.study.full",)  # which is of the full profile
 
 
 class NotebookError(RuntimeError):
@@ -98,7 +109,7 @@ def run_notebook(
 
     with _alone(state.with_suffix(".lock"), name):
         products = (*outputs, executed, page)
-        if _is_current(state, sidecar["content_key"], products):
+        if _is_current(state, current := _state_key(sidecar, folder / f"{name}.ipynb"), products):
             return outcome(ran=False)
         print(f"{name}: running", flush=True)
         _prepare(name, notebook, settings)
@@ -120,7 +131,7 @@ def run_notebook(
             if stage.parent.is_dir() and not any(stage.parent.iterdir()):
                 stage.parent.rmdir()
         done = outcome(ran=True)
-        record = {"key": sidecar["content_key"], "products": _hashes(products), "seconds": done.seconds}
+        record = {"key": current, "products": _hashes(products), "seconds": done.seconds}
         _replace_text(state, json.dumps(record, indent=1))
     return done
 
@@ -157,11 +168,6 @@ def _assigned(code: str) -> Iterator[str]:
 def _dependencies(name: str, notebook: dict, parameters: dict, settings: Settings) -> dict[str, Any]:
     """Return what a notebook's outputs depend on, as it stands in their sidecars, under one content key."""
     declared = notebook["metadata"].get("mvlm", {})
-    code = [_source(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    try:
-        modules = digest([*code, repr(declared.get("prepare", ""))])
-    except SyntaxError as error:
-        raise NotebookError(f"{name}: {error.msg} in `{(error.text or '').strip()}`") from error
     weights = Path(settings.pretrained or "")
     data = {
         "notebook": name,
@@ -181,9 +187,40 @@ def _dependencies(name: str, notebook: dict, parameters: dict, settings: Setting
         kind = settings.results_name(settings.data_kind())
         files = [RUNS / path.format(kind=kind) for path in declared["measured"]]
         data["measurements"] = {path.name: file_hash(path) if path.is_file() else "absent" for path in files}
-    cells = [[cell["cell_type"], _source(cell), cell["metadata"].get("tags", [])] for cell in notebook["cells"]]
-    whole = json.dumps([data, cells, declared, modules, file_hash(ROOT / "constraints.txt")], sort_keys=True)
-    return data | {"content_key": hashlib.sha256(whole.encode()).hexdigest()}
+    try:
+        return data | {"content_key": content_key(notebook, data)}
+    except SyntaxError as error:
+        raise NotebookError(f"{name}: {error.msg} in `{(error.text or '').strip()}`") from error
+
+
+def content_key(notebook: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """The content key of a notebook's outputs.
+
+    Args:
+        notebook: the notebook, read.
+        data: notebook, parameters, settings, data_kind, fingerprints and, where it declares some, measurements, as they
+            stand in its sidecars.
+
+    Raises:
+        SyntaxError: a cell is not Python.
+    """
+    declared = notebook["metadata"].get("mvlm", {})
+    code = [_source(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    unused = FOLDERS * (data["data_kind"] == "twin") + TOWERS * (data["settings"]["profile"] != "full")
+    done = digest([*code, repr(declared.get("prepare", ""))], without=unused)
+    promised = {name: declared.get(name, []) for name in ("outputs", "corpora", "measured")}
+    whole = json.dumps([dict(data), promised, done, versions()], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def versions() -> list[str]:
+    """The lines of the lock that are of `COMPUTING`; all of them, whichever interpreter this is."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.partition("==")[0] in COMPUTING]
+
+
+def _state_key(sidecar: Mapping[str, Any], notebook: Path) -> str:
+    return hashlib.sha256(f"{sidecar['content_key']} {file_hash(notebook)}".encode()).hexdigest()
 
 
 def _fingerprint(corpus: str, settings: Settings) -> str:

@@ -183,7 +183,8 @@ def draw_curves(frame: pd.DataFrame) -> Drawing:
               rows[["question", "benchmark"]].drop_duplicates().itertuples(index=False)]  # fmt: skip
     across = max(sum(question == each for each, _ in panels) for question, _ in panels)
     down = list(dict.fromkeys(question for question, _ in panels))
-    figure = Figure(figsize=(2.35 * across + 0.8, 2.1 * len(down) + 0.7), layout="constrained")
+    wide = max(2.35, 0.45 * rows.groupby(["question", "benchmark"])["at"].nunique().max())
+    figure = Figure(figsize=(wide * across + 0.8, 2.1 * len(down) + 0.7), layout="constrained")
     grid = figure.subplots(len(down), across, sharey="row", squeeze=False)
     colours = _colours(rows)
     for line, question in zip(grid, down, strict=True):
@@ -198,7 +199,8 @@ def draw_curves(frame: pd.DataFrame) -> Drawing:
                 panel.errorbar(x, group["value"], yerr=_whiskers(group), fmt="o" + joined, ms=3, lw=1, capsize=1.5,
                                color=colours[title], label=title)  # fmt: skip
             panel.axhline(part["chance"].iloc[0], ls="--", color="0.4", lw=1)
-            panel.set_xticks(range(len(scale)), [at.removeprefix("level ") for at in scale])
+            ticks = [at.replace(" ", "\n") if question == VIEWS else at.removeprefix("level ") for at in scale]
+            panel.set_xticks(range(len(scale)), ticks)
             panel.set(title=f"{benchmark} ({part['data_kind'].iloc[0]})", ylim=(0, 102))
             if FUSED in scale:
                 panel.axvspan(scale.index(FUSED) - 0.5, scale.index(FUSED) + 0.5, color="0.93", zorder=0)
@@ -271,8 +273,7 @@ def _colours(rows: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
 
 
 def _whiskers(part: pd.DataFrame, value: str = "value") -> list[pd.Series]:
-    # Rounding may leave the end of a narrow interval on the wrong side of its mean.
-    return [(part[value] - part["low"]).clip(lower=0), (part["high"] - part[value]).clip(lower=0)]
+    return [part[value] - part["low"], part["high"] - part[value]]
 
 
 def _label(asked_as: str) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mvlm.settings import YAWS, Settings
+from mvlm.faces.views import YAWS, view_names
+from mvlm.settings import Settings
 from mvlm.statistics import chance, summary
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.methods import METHODS
@@ -59,14 +60,7 @@ def inspect_at(arguments: dict) -> dict:
     return inspect(**arguments)
 
 
-KIND = Kind("inspections", inspect_at, ("mvlm.study.inspection",))
-
-
-def view_names(yaws: Sequence[float] = YAWS) -> list[str]:
-    """What views are called: the front, then sides, with their angle where there are several of one side."""
-    sides = {yaw: "front" if yaw == 0 else "left" if yaw > 0 else "right" for yaw in yaws}
-    several = len(yaws) > len(set(sides.values()))
-    return [f"{side} {abs(yaw):g}°" if several and yaw else side for yaw, side in sides.items()]
+KIND = Kind("inspections", inspect_at, "mvlm.study.inspection:inspect")
 
 
 def probe_rows(inspections: pd.DataFrame, runs: pd.DataFrame, yaws: Sequence[float] = YAWS) -> list[dict]:
@@ -148,8 +142,10 @@ def _names(group: pd.DataFrame) -> Iterator[dict]:
     counts |= {"subjects": len({subject for shown in group["subjects"] for subject in shown})}
     for measure, field in ((QUALITY, "quality"), (NAMING, "naming")):
         values = 100 * np.array([restart[field] for restart in each])
-        row = {"question": NAMES, "measure": measure, "at": "", "value": values.mean()}
-        row |= {"low": values.min(), "high": values.max(), "interval": RESTARTS, "note": f"restarts: {len(each)}"}
+        low, high = values.min(), values.max()
+        value = values.mean() if low < high else low  # rounding would put a mean of equal numbers beside them
+        row = {"question": NAMES, "measure": measure, "at": "", "value": value}
+        row |= {"low": low, "high": high, "interval": RESTARTS, "note": f"restarts: {len(each)}"}
         yield row | counts | ({"chance": 100 * chance(classes)} if measure == NAMING else {})
     # Two balanced clusters that exchange their names rename 2/C of the samples; samples at a border rename fewer.
     swapped = np.array([restart["renamed"] >= 1 / classes for restart in each])

@@ -13,7 +13,7 @@ import difflib
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,14 +21,15 @@ import numpy as np
 
 import mvlm.settings
 from mvlm import workers
+from mvlm.cache.keys import key, source_key
 from mvlm.faces.corpora import Corpus, open_corpus
-from mvlm.samples import Rendering, Samples, catalogue, folds
+from mvlm.prompts import prompts_for
+from mvlm.samples import Rendering, Samples, catalogue, folds, view_source
 from mvlm.settings import Settings
-from mvlm.sources import key, source_key
 from mvlm.study import full
 from mvlm.study.benchmarks import BENCHMARKS, TABLES, Benchmark
-from mvlm.study.embeddings import Embedded, frozen, model_key, write
-from mvlm.study.methods import METHODS, TABLE_METHODS, Method
+from mvlm.study.embeddings import Embedded, frozen, image_source, model_key, write
+from mvlm.study.methods import METHODS, TABLE_METHODS, Method, reach, recipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,12 +55,12 @@ class Kind(NamedTuple):
         title: of the progress bar.
         compute: makes the fields of a record from the arguments of `mvlm.study.adaptation.record`; of a module's top
             level, and importing what it needs itself, so that who only reads records imports no torch.
-        sources: modules it executes beyond those of a run; a change of theirs makes these records again, and no other.
+        entry: the place of what it executes, whose change makes these records again, and no other.
     """
 
     title: str
     compute: Callable[[dict], dict]
-    sources: tuple[str, ...] = ()
+    entry: str
 
 
 class AbsentError(FileNotFoundError):
@@ -214,14 +215,14 @@ def run_at(arguments: dict) -> dict:
     return record(**arguments)
 
 
-RUN = Kind("runs", run_at)
+RUN = Kind("runs", run_at, "mvlm.study.adaptation:record")
 
 
 def record_path(part: Part, cell: Cell, kind: Kind = RUN) -> Path:
     """Where the record of a cell lies."""
-    content = part.content | {"method": asdict(cell.method), "fold": [cell.fold, cell.folds], "seed": cell.seed}
-    if kind.sources:
-        content |= {"kind": kind.title, "kind_source": source_key(*kind.sources)}
+    entry = full.ENTRY if part.content["profile"] == "full" else kind.entry
+    content = {"record": kind.title, "source": source_key(entry, **reach(cell.method)), "method": recipe(cell.method)}
+    content |= part.content | {"fold": [cell.fold, cell.folds], "seed": cell.seed}
     return mvlm.settings.RUNS / "records" / f"{key(content)}.json"
 
 
@@ -242,22 +243,17 @@ def _part(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Part:
             f"expected {FEWEST_SUBJECTS} or more"
         )
     content = {
-        "benchmark": asdict(benchmark),
+        "benchmark": [benchmark.name, benchmark.emotions, benchmark.shown],
         "corpus": corpus.fingerprint,
         "kind": corpus.kind,
         "samples": samples.names.tolist(),
         "model": model_key(chosen),
         "profile": chosen.profile,
         "rendering": Rendering.of(chosen),
-        "source": source_key(
-            "mvlm.study.adaptation",
-            "mvlm.study.embeddings",
-            "mvlm.faces.dynamics" if corpus.sequences else "mvlm.faces.views",
-            type(corpus).__module__,
-        ),
+        "views": view_source(corpus),
+        "prompts": prompts_for(benchmark.emotions)[0],
     }
-    if chosen.profile == "full":
-        content |= full.content(chosen)
+    content |= {"training": chosen.training.content()} if chosen.profile == "full" else {"images": image_source()}
     return Part(benchmark, corpus, samples, subjects, content, bad)
 
 

@@ -16,11 +16,11 @@ import numpy as np
 
 import mvlm.settings
 from mvlm import workers
+from mvlm.cache.keys import key, source_key
 from mvlm.settings import Settings
-from mvlm.sources import key, source_key
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.embeddings import write
-from mvlm.study.methods import METHODS
+from mvlm.study.methods import METHODS, reach, recipe
 from mvlm.study.runs import Part, embedded, present
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 TARGETS = ("BU-3DFE-I", "BU-3DFE-II")
 MODELS = ("foundation", "trained on the twin")
 HALVES = ("even", "odd")
+ADAPTED = "full"  # what both models are adapted by
+USED = (ADAPTED, "baseline", "centred")
 PROBE_SUBJECTS = 4  # folds of one subject, three others to train on
 
 
@@ -73,14 +75,13 @@ def transfer(settings: Settings | None = None, *, half: str = "even", seed: int 
     twin = replace(chosen, data=None)
     with workers.on(chosen.scheduler):
         targets = present([BENCHMARKS[name] for name in TARGETS], chosen)
-        paths = [_record_path(target, half, seed) for target in targets]
-        missing = [(target, path) for target, path in zip(targets, paths, strict=True) if not path.is_file()]
-        wanted = [target.benchmark for target, _ in missing]
-        sources = {part.benchmark.name: part for part in present(wanted, twin)} if missing else {}
+        sources = present([target.benchmark for target in targets], twin)
+        paths = [_record_path(*pair, half, seed) for pair in zip(sources, targets, strict=True)]
         tasks = [
             {"path": path, "half": half, "seed": seed}
-            | {"target": _embedded(target, chosen), "source": _embedded(sources[target.benchmark.name], twin)}
-            for target, path in missing
+            | {"target": _embedded(target, chosen), "source": _embedded(source, twin)}
+            for source, target, path in zip(sources, targets, paths, strict=True)
+            if not path.is_file()
         ]
         for _ in workers.each(_execute, tasks, jobs=chosen.jobs, title="transfer") if tasks else ():
             pass
@@ -111,15 +112,16 @@ def halves(subjects: np.ndarray) -> np.ndarray:
     return np.array([int(re.sub(r"\D", "", subject)) % 2 == 0 for subject in subjects], dtype=bool)
 
 
-def _record_path(target: Part, half: str, seed: int) -> Path:
-    # The twin's own version and head are part of the source: the twin's module is among those hashed.
+def _record_path(source: Part, target: Part, half: str, seed: int) -> Path:
     content = {
         "half": half,
         "seed": seed,
-        "method": METHODS["full"].name,
-        "source": source_key(__name__, "mvlm.faces.twins"),
+        "trained": source.content,
+        "shown": target.content,
+        "methods": [recipe(METHODS[name]) for name in USED],
+        "source": source_key("mvlm.study.transfer:_measure", **reach(METHODS[ADAPTED])),
     }
-    return mvlm.settings.RUNS / "records" / f"{key(target.content | content)}.json"
+    return mvlm.settings.RUNS / "records" / f"{key(content)}.json"
 
 
 def _embedded(part: Part, chosen: Settings) -> dict[str, object]:
@@ -137,7 +139,7 @@ def _measure(source: dict, target: dict, half: str, seed: int) -> dict[str, obje
     from mvlm.samples import folds
     from mvlm.study.adaptation import Prompts, adapt, named_clusters, predict, represent
 
-    full, plain, centred = METHODS["full"], METHODS["baseline"], METHODS["centred"]
+    full, plain, centred = (METHODS[name] for name in USED)
     prompts = Prompts(*target["prompts"])
 
     samples = target["samples"]
