@@ -1,18 +1,16 @@
 """Recipes as data: groups name what there is, a row differs from its neighbour in one thing, and results stand."""
 
 from dataclasses import asdict, fields
-from functools import partial
 
 import numpy as np
 import pytest
 
 from mvlm.readings import PARTS, READINGS
 from mvlm.siblings import LOSSES
-from mvlm.study import adaptation, methods
+from mvlm.study import methods
 from mvlm.study.adaptation import adapt
 from mvlm.study.labelling import LABELLINGS, Prompts
 from mvlm.study.methods import GROUPS, METHODS
-from mvlm.train import fit
 
 
 def test_groups_name_methods_and_leave_none_out():
@@ -81,10 +79,9 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_the_methods_of_the_tables_do_what_they_did(faces, name, monkeypatch):
-    monkeypatch.setattr(adaptation, "fit", partial(fit, steps=20))
+def test_the_methods_of_the_tables_do_what_they_did(faces, name):
     views, prompts, truth = faces
-    adapted = adapt(METHODS[name], views, prompts, seed=3, labels=truth if name == "oracle" else None)
+    adapted = adapt(METHODS[name], views, prompts, seed=3, steps=20, labels=truth if name == "oracle" else None)
     rows = adapted.adapter.apply(views[0]).astype(float)
     weights = np.linspace(-1, 1, rows.size).reshape(rows.shape)
     found, temperature, sizes = KNOWN[name]
@@ -94,15 +91,14 @@ def test_the_methods_of_the_tables_do_what_they_did(faces, name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.labelling != "plain"])
-def test_a_refined_labelling_is_the_same_every_time_and_trains_something_else(faces, name, monkeypatch):
-    monkeypatch.setattr(adaptation, "fit", partial(fit, steps=5))
+def test_a_refined_labelling_is_the_same_every_time_and_trains_something_else(faces, name):
     views, prompts, _ = faces
-    found = adapt(METHODS[name], views, prompts, seed=3)
-    assert found.adapter.digest() == adapt(METHODS[name], views, prompts, seed=3).adapter.digest()
+    found = adapt(METHODS[name], views, prompts, seed=3, steps=5)
+    assert found.adapter.digest() == adapt(METHODS[name], views, prompts, seed=3, steps=5).adapter.digest()
     assert len(found.labels) == METHODS[name].rounds
     if name != "seeded":  # which may well end where the best of random starts does
         plain = "zero-shot-labels" if METHODS[name].supervision == "zero-shot" else "full"
-        assert found.adapter.digest() != adapt(METHODS[plain], views, prompts, seed=3).adapter.digest()
+        assert found.adapter.digest() != adapt(METHODS[plain], views, prompts, seed=3, steps=5).adapter.digest()
 
 
 def test_negatives_of_other_subjects_need_the_subjects(faces):

@@ -1,7 +1,6 @@
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +112,7 @@ def corpora(monkeypatch, tmp_path):
     monkeypatch.setattr(embeddings, "_model", lambda *_: FakeModel())
     monkeypatch.setattr(embeddings, "model_key", lambda _: "fake")
     monkeypatch.setattr(runs, "model_key", lambda _: "fake")
-    monkeypatch.setattr(adaptation, "fit", partial(fit, steps=3))
+    monkeypatch.setattr(adaptation, "fit", lambda *of, **how: fit(*of, **how | {"steps": 3}))
     monkeypatch.setattr(runs, "FOLDS", 2)
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path)
     return known

@@ -15,7 +15,7 @@ from mvlm.pseudo_labels import UNUSED, aggregate, unit_rows
 from mvlm.study.embeddings import Embedded
 from mvlm.study.labelling import Prompts, label, named_clusters
 from mvlm.study.methods import Method
-from mvlm.train import Adapter, fit
+from mvlm.train import STEPS, Adapter, fit
 
 NEIGHBOURS = 20
 
@@ -36,6 +36,7 @@ def adapt(
     seed: int,
     labels: np.ndarray | None = None,
     subjects: np.ndarray | None = None,
+    steps: int = STEPS,
 ) -> Adapted:
     """Train as `method` says on embeddings (A, N, V, D) of the training subjects.
 
@@ -47,6 +48,7 @@ def adapt(
         labels: (N,) true classes, for supervision "oracle" alone; with them for another supervision this is an error,
             so that no label can reach it by mistake.
         subjects: (N,) who is shown, for a reading that asks for it.
+        steps: of each round's training.
     """
     if (labels is not None) != (method.supervision == "oracle"):
         raise ValueError(f"{method.name}: true labels are for supervision oracle, this is {method.supervision}")
@@ -69,6 +71,7 @@ def adapt(
             use=method.use,
             temperature=prompts.temperature,
             seed=seed,
+            steps=steps,
             reading=method.reading,
             targets=None if targets is None else targets[kept],
             subjects=np.unique(subjects, return_inverse=True)[1][kept] if method.reading.other_subjects else None,
@@ -143,6 +146,7 @@ def record(
     shown: tuple[str, ...],
     prompts: tuple,
     seed: int,
+    steps: int = STEPS,
 ) -> dict[str, object]:
     """One run, as `mvlm.study.run` describes its record from `names` on.
 
@@ -156,6 +160,7 @@ def record(
         shown: the classes that the test samples show, if fewer; else empty.
         prompts: fields of `Prompts`.
         seed: of clusters and weights.
+        steps: of each round's training.
     """
     prompts = Prompts(*prompts)
     train_views, test_views = train.views(), test.views()[0]
@@ -165,7 +170,8 @@ def record(
         truth, subjects = np.concatenate([train_y, test_y]), None
         unlabelled = np.concatenate([train_views, test.views()], axis=1)
     oracle = method.supervision == "oracle"
-    adapted = adapt(method, unlabelled, prompts, seed=seed, labels=truth if oracle else None, subjects=subjects)
+    told = {"labels": truth if oracle else None, "subjects": subjects}
+    adapted = adapt(method, unlabelled, prompts, seed=seed, steps=steps, **told)
     train_x, test_x = represent(method, adapted.adapter, train_views[0], test_views)
     scores = score(train_x, train_y, train.subjects, test_x, test_y, method, prompts, seed=seed)
     among = np.array([emotions.index(emotion) for emotion in shown], dtype=int)

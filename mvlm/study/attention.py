@@ -27,7 +27,7 @@ from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.drawings import Drawing
 from mvlm.study.embeddings import frozen, write
 from mvlm.study.methods import METHODS, reach, recipe
-from mvlm.study.runs import Cell, Part, embedded, present
+from mvlm.study.runs import Cell, Part, embedded, present, training
 from mvlm.study.sheets import contact_sheet
 
 if TYPE_CHECKING:
@@ -314,7 +314,7 @@ def _compute(source: Part, target: Part, chosen: Settings) -> tuple[dict[str, np
         weights = str(_trained_towers(source, _record_path(source, target, chosen).with_suffix(".json"), chosen))
     else:
         unlabelled, prompts = embedded(source, chosen)
-        work = [(METHODS[METHOD], unlabelled, prompts, SEED)]
+        work = [(METHODS[METHOD], unlabelled, prompts, SEED, training(chosen))]
         (adapter,) = workers.each(heat.trained, work, jobs=chosen.jobs, title=f"training on {SOURCE}")
     shown = frozen(target.corpus, target.benchmark.emotions, chosen, target.subjects).samples
     shown = shown.select(np.isin(shown.names, target.samples.names))

@@ -80,10 +80,10 @@ class Explained(NamedTuple):
     first_heat: np.ndarray
 
 
-def trained(task: tuple[Method, Embedded, tuple, int]) -> Adapter:
-    """The adapter that a method fits to unlabelled samples: method, samples, fields of `Prompts`, seed."""
-    method, unlabelled, prompts, seed = task
-    return adapt(method, unlabelled.views(), Prompts(*prompts), seed=seed).adapter
+def trained(task: tuple[Method, Embedded, tuple, int, dict[str, int]]) -> Adapter:
+    """The adapter that a method fits to unlabelled samples: method, samples, fields of `Prompts`, seed, how."""
+    method, unlabelled, prompts, seed, how = task
+    return adapt(method, unlabelled.views(), Prompts(*prompts), seed=seed, **how).adapter
 
 
 def explained(task: Task) -> Explained:

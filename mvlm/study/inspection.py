@@ -16,6 +16,7 @@ from mvlm.pseudo_labels import cluster, name_clusters
 from mvlm.study.adaptation import Prompts, adapt, predict, represent
 from mvlm.study.embeddings import Embedded
 from mvlm.study.methods import Method
+from mvlm.train import STEPS
 
 RESTARTS = 20  # clusterings, each from one start of its own
 SHARES = (1, 5, 10)  # percent of the training subjects whose labels a probe gets; all of them: the record of the run
@@ -32,6 +33,7 @@ def inspect(
     shown: tuple[str, ...],  # noqa: ARG001 - arguments as of a run
     prompts: tuple,
     seed: int,
+    steps: int = STEPS,
 ) -> dict[str, object]:
     """One inspection; arguments as of `mvlm.study.adaptation.record`.
 
@@ -50,7 +52,7 @@ def inspect(
     train_views, test_views = train.views(), test.views()[0]
     train_y, test_y = (np.array([emotions.index(e) for e in of.emotions]) for of in (train, test))
     oracle = method.supervision == "oracle"
-    adapted = adapt(method, train_views, prompts, seed=seed, labels=train_y if oracle else None)
+    adapted = adapt(method, train_views, prompts, seed=seed, steps=steps, labels=train_y if oracle else None)
     train_x, test_x = represent(method, adapted.adapter, train_views[0], test_views)
     if adapted.adapter is None:
         single = train_views[0], test_views

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 FOLDS, SMOKE_FOLDS = 10, 2
 SMOKE_SUBJECTS = 6
+SMOKE_STEPS = 10  # of training: enough for weights to differ
 FEWEST_SUBJECTS = 4  # three to train on, which the probe's inner folds need
 
 
@@ -97,9 +98,9 @@ def run(
 ) -> pd.DataFrame:
     """Records of all combinations, computing those that are missing.
 
-    With `DATA`, a benchmark whose corpus is not there has no rows. Profile "smoke" takes six subjects and two folds
-    (more where fewer than three subjects would be left to train on). Corpora of fewer than ten subjects have as many
-    folds as subjects.
+    With `DATA`, a benchmark whose corpus is not there has no rows. Profile "smoke" takes six subjects, two folds (more
+    where fewer than three subjects would be left to train on) and few steps of training. Corpora of fewer than ten
+    subjects have as many folds as subjects.
 
     Args:
         benchmarks, methods: names of `BENCHMARKS` and `METHODS`.
@@ -253,8 +254,16 @@ def _part(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Part:
         "views": view_source(corpus),
         "prompts": prompts_for(benchmark.emotions)[0],
     }
-    content |= {"training": chosen.training.content()} if chosen.profile == "full" else {"images": image_source()}
+    if chosen.profile == "full":
+        content["training"] = chosen.training.content()
+    else:
+        content |= {"images": image_source()} | training(chosen)
     return Part(benchmark, corpus, samples, subjects, content, bad)
+
+
+def training(chosen: Settings) -> dict[str, int]:
+    """How adapters are trained where it is not as usual: arguments of `mvlm.study.adaptation.adapt`."""
+    return {"steps": SMOKE_STEPS} if chosen.profile == "smoke" else {}
 
 
 def embedded(part: Part, chosen: Settings) -> tuple[Embedded, tuple]:
@@ -292,6 +301,7 @@ def _compute(missing: Sequence[tuple], chosen: Settings, kind: Kind) -> None:
                     "shown": part.benchmark.shown,
                     "prompts": prompts,
                     "seed": cell.seed,
+                    **training(chosen),
                 },
                 "head": _head(part, cell, chosen),
             }

@@ -21,7 +21,7 @@ from mvlm.settings import Settings
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.embeddings import write
 from mvlm.study.methods import METHODS, reach, recipe
-from mvlm.study.runs import Part, embedded, present
+from mvlm.study.runs import Part, embedded, present, training
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ def transfer(settings: Settings | None = None, *, half: str = "even", seed: int 
         sources = present([target.benchmark for target in targets], twin)
         paths = [_record_path(*pair, half, seed) for pair in zip(sources, targets, strict=True)]
         tasks = [
-            {"path": path, "half": half, "seed": seed}
+            {"path": path, "half": half, "seed": seed, "how": training(chosen)}
             | {"target": _embedded(target, chosen), "source": _embedded(source, twin)}
             for source, target, path in zip(sources, targets, paths, strict=True)
             if not path.is_file()
@@ -130,11 +130,11 @@ def _embedded(part: Part, chosen: Settings) -> dict[str, object]:
 
 
 def _execute(task: dict) -> None:
-    text = json.dumps(_measure(**{name: task[name] for name in ("source", "target", "half", "seed")})) + "\n"
+    text = json.dumps(_measure(**{name: task[name] for name in ("source", "target", "half", "seed", "how")})) + "\n"
     write(task["path"], lambda file: file.write(text.encode()))
 
 
-def _measure(source: dict, target: dict, half: str, seed: int) -> dict[str, object]:
+def _measure(source: dict, target: dict, half: str, seed: int, how: dict) -> dict[str, object]:
     from mvlm import evaluate
     from mvlm.samples import folds
     from mvlm.study.adaptation import Prompts, adapt, named_clusters, predict, represent
@@ -148,7 +148,7 @@ def _measure(source: dict, target: dict, half: str, seed: int) -> dict[str, obje
     subjects = samples.subjects[reported]
     y = np.array([target["classes"].index(emotion) for emotion in samples.emotions])
     rows = []
-    trained = adapt(full, source["samples"].views(), prompts, seed=seed).adapter
+    trained = adapt(full, source["samples"].views(), prompts, seed=seed, **how).adapter
     for model, adapter in zip(MODELS, (None, trained), strict=True):
         every = samples.views() if adapter is None else adapter.apply(samples.views())
         mine, others = every[:, reported], every[:, ~reported]
@@ -168,7 +168,7 @@ def _measure(source: dict, target: dict, half: str, seed: int) -> dict[str, obje
             ("adapted, inductive", f"{other} half", others),
             ("adapted, transductive", f"{half} half, unlabelled", mine),
         ):
-            to = adapt(full, chosen, prompts, seed=seed).adapter
+            to = adapt(full, chosen, prompts, seed=seed, **how).adapter
             add(
                 protocol,
                 full.supervision,
