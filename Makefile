@@ -82,7 +82,7 @@ verify: $(READY) ## results made again and compared, value by value; cached runs
 
 test: $(READY) ## ruff, the whole suite with coverage, the notebooks at PROFILE=smoke
 	@$(PY) -m ruff check .
-	@$(PY) -m pytest --cov=mvlm --cov-report=term
+	@$(PY) -m pytest -n 2 --dist loadgroup --durations 10 --cov=mvlm --cov-report=term
 
 bench: $(READY) ## our readers, views, pooling, losses and trainer against other tools -> runs/bench.csv
 	@$(PY) -m tests.bench

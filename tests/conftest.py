@@ -1,4 +1,9 @@
-"""Ranks for the whole suite: real processes, started once, at the first test that asks for them."""
+"""Who runs what, and what the whole suite shares: ranks, real processes that are started once, and a small tower.
+
+Two workers share the suite (`make test`), each test file whole, so that nothing of a module is made twice. What owns
+processes (ranks, pools, a cluster, kernels) is one group on one worker, and so there is one pool of ranks. The longest
+come first, so that the workers end together. No test depends on the order.
+"""
 
 import multiprocessing
 import pickle
@@ -11,6 +16,19 @@ from pathlib import Path
 import pytest
 
 MOST, SECONDS = 4, 300
+PROCESSES = """test_full test_launch test_engine test_scheduler test_timings test_workers test_crash test_distributed
+    test_notebooks test_gpu""".split()
+LONGEST = ("test_committed_notebooks", "processes")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def group(item: pytest.Item) -> str:
+        return "processes" if item.path.stem in PROCESSES else item.path.stem
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: group(item) not in LONGEST)  # stable: the others stay in their order
 
 
 class Ranks:

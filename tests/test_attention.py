@@ -1,5 +1,6 @@
 """Fig. 7: what is measured on the heat of sequences, and how it is put together."""
 
+from dataclasses import replace
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mvlm.settings import Settings
 from mvlm.study import attention, full, heat
 from mvlm.study.attention import AREAS, SHARES, Attention
 from mvlm.study.benchmarks import BENCHMARKS
+from mvlm.study.methods import METHODS
 from mvlm.study.runs import present
 from mvlm.train import Adapter
 from mvlm.training import Training
@@ -114,6 +116,7 @@ def test_subjects_can_be_explained_apart(task: heat.Task):
 
 def test_the_full_profile_explains_towers_that_were_trained(task: heat.Task, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path)
+    monkeypatch.setitem(METHODS, attention.METHOD, replace(METHODS[attention.METHOD], rounds=1))
     chosen = Settings(profile="smoke", training=Training(epochs=1, batch=4, rate=1e-3), devices="cpu")
     (source,) = present([BENCHMARKS[attention.SOURCE]], chosen)
     record = tmp_path / "records" / "fig7.json"

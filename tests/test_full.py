@@ -15,9 +15,10 @@ from mvlm.explain import grad_cam
 from mvlm.launch import Plan, RankError, launch
 from mvlm.model import load_model
 from mvlm.settings import Settings
-from mvlm.study import full, ranks, runs
+from mvlm.study import full, runs
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.methods import METHODS
+from mvlm.study.ranks import main
 from mvlm.training import Training
 
 TWO = Plan("cpu", 2, 2)
@@ -62,16 +63,16 @@ def killed(told: list[dict], folder: str) -> None:
     full.execute(told, "cpu")
 
 
-def test_a_run_that_lost_a_rank_is_taken_up_and_ends_as_if_it_had_not(told, tmp_path: Path):
+def test_a_run_that_lost_a_rank_is_taken_up_and_ends_as_if_it_had_not(told, ranks, tmp_path: Path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    launch("mvlm.study.full:execute", {"runs": told(folder=whole), "device": "cpu"}, TWO, threads=1)
+    ranks.run(full.execute, told(folder=whole), "cpu", size=2)
     (run,) = told(folder=cut)
     with pytest.raises(RankError, match="rank 1 of 2 was ended by SIGKILL"):
         launch("tests.test_full:killed", {"told": [run], "folder": str(tmp_path)}, TWO, threads=1)
     assert not Path(run["record"]).exists()
     left = [path.name for path in (cut / "checkpoints/run/round-2").glob("step-*")]
     assert left == ["step-0000002"]
-    launch("mvlm.study.full:execute", {"runs": [run], "device": "cpu"}, TWO, threads=1)
+    ranks.run(full.execute, [run], "cpu", size=2)
     one, two = (json.loads((folder / "records/run.json").read_text()) for folder in (whole, cut))
     assert one == two and not list(cut.rglob("step-*"))
     logs = sorted(str(path.parent.relative_to(cut / "logs")) for path in cut.rglob("events.*"))
@@ -138,5 +139,5 @@ def test_a_batch_that_ranks_cannot_share_is_said_before_any_work():
 
 
 def test_ranks_are_told_the_tables(capsys: pytest.CaptureFixture):
-    assert ranks.main(["table9"]) == 2
+    assert main(["table9"]) == 2
     assert "no table table9; usage: python -m mvlm.study.ranks TABLE" in capsys.readouterr().err

@@ -30,6 +30,12 @@ def address() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
+@pytest.fixture(autouse=True)
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers import what they need when they need it, and so no model and no ray caster."""
+    monkeypatch.setattr(workers, "LIBRARIES", ())
+
+
 def embeddings_in(folder: Path):
     """In place of a model's: every emotion has its direction, every sample its noise."""
 
@@ -62,6 +68,7 @@ def test_a_scheduler_gives_the_same_records(address: str, monkeypatch: pytest.Mo
 
 def made_by_hand(folder: str, own: str) -> None:
     """The same small plan, in a process of its own, its records in a folder that others write to."""
+    workers.LIBRARIES = ()
     mvlm.settings.RUNS = Path(folder)
     runs.embedded = embeddings_in(Path(own))
     runs.run(("BU-4DFE",), ("baseline", "pairs"), Settings(profile="smoke", jobs=1))
