@@ -6,6 +6,7 @@ the cells of the others in this process, where what they import is there already
 
 import json
 from pathlib import Path
+from types import ModuleType
 
 import matplotlib
 import pandas as pd
@@ -27,8 +28,8 @@ from mvlm.study.summary import FOUNDATION, LEVELS, QUESTIONS, studied
 def execute_here(name: str, folder: Path, parameters: dict, executed: Path) -> None:
     """In place of a kernel: the cells in this process, and the notebook as it is for its page."""
     text = (folder / f"{name}.ipynb").read_text(encoding="utf-8")
-    shell = InteractiveShell.instance()
-    shell.reset(new_session=False)
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(user_module=ModuleType("cells"))  # a module of another name than `__main__`
     with matplotlib.rc_context():
         for cell in json.loads(text)["cells"]:
             if cell["cell_type"] == "code":
