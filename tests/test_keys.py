@@ -47,6 +47,10 @@ TABLE = {"first": contrastive, "second": pairs}
 def by_name(name):
     return TABLE[name]
 
+def of_all():
+    from mvlm.faces import mesh
+    return letters.B, vars(letters), mesh.M
+
 class Loss:
     scale = letters.A
 
@@ -82,6 +86,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("mvlm.letters", "letters:A letters:B"),
         ("mvlm.losses:contrastive", "losses:contrastive letters:B"),
         ("mvlm.losses:pairs", "losses:pairs losses:_own faces.views:project faces.mesh:M"),  # its letters are its own
+        ("mvlm.losses:of_all", "losses:of_all letters:A letters:B faces.mesh:M"),  # a module that is handed on
         ("mvlm.losses:Loss", "losses:Loss losses:contrastive letters:A letters:B"),
         ("mvlm.study.runs:HOOK", "study.runs:HOOK losses:by_name losses:TABLE losses:contrastive losses:pairs "
                                  "losses:_own letters:B faces.views:project faces.mesh:M"),

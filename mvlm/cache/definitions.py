@@ -229,11 +229,11 @@ def _uses(module: Module, statement: ast.stmt) -> set[tuple[str, str]]:
     known = _outer_names(statement).union(*inside)
     own = {name: f"{module.name}.{name}" for name in module.statements} if module.name else {}
     bindings = {name: dotted for name, dotted in (module.imports | own).items() if name in known}
-    uses = set()
+    uses, imported = set(), set()
     for node in nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)):  # inside a function; of a name, it is a use already
             bindings |= dict(_bindings(node))
-            uses |= set(_bindings(node)) if isinstance(node, ast.ImportFrom) else set()
+            imported |= set(_bindings(node)) if isinstance(node, ast.ImportFrom) else set()
         if _MODULE.fullmatch(_text(node)):
             uses.add(("", _text(node).replace(":", ".")))
     longer = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
@@ -241,8 +241,8 @@ def _uses(module: Module, statement: ast.stmt) -> set[tuple[str, str]]:
         chain = [] if id(node) in longer else _chain(node)
         if chain and chain[0] in bindings:
             uses.add((".".join(chain), ".".join([bindings[chain[0]], *chain[1:]])))
-    # A module that is only the way to a name in it is not used as a whole.
-    return {(w, dotted) for w, dotted in uses if not any(other.startswith(f"{dotted}.") for _, other in uses)}
+    # A module that is imported only as the way to a name in it is not used as a whole.
+    return uses | {(name, of) for name, of in imported if not any(other.startswith(f"{of}.") for _, other in uses)}
 
 
 def _chain(node: ast.AST) -> list[str]:
