@@ -2,6 +2,8 @@
 
 On a copy of the package, each test makes one edit and sees which addresses move: of views, of image and text
 embeddings, of records, and the content keys of notebooks. `EDITS` says for each exactly what has to.
+
+More than 20 s: two dozen edits, after each of which every address is made anew.
 """
 
 import json

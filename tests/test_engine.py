@@ -1,4 +1,7 @@
-"""End-to-end training: many ranks against one process, pieces against the whole, an interruption against none."""
+"""End-to-end training: many ranks against one process, pieces against the whole, an interruption against none.
+
+More than 20 s: towers are trained in ten tests, on two ranks and alone.
+"""
 
 import pickle
 from contextlib import nullcontext

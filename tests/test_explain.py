@@ -1,4 +1,7 @@
-"""Grad-CAM against its naive twin on every kind of tower, and the measures that say whether to believe it."""
+"""Grad-CAM against its naive twin on every kind of tower, and the measures that say whether to believe it.
+
+More than 20 s: nine kinds of tower, and a naive twin that takes one gradient after the other.
+"""
 
 import copy
 import json

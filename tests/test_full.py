@@ -1,4 +1,7 @@
-"""The full profile on the smoke twin: from views to record, killed and taken up, on two ranks and alone."""
+"""The full profile on the smoke twin: from views to record, killed and taken up, on two ranks and alone.
+
+More than 20 s: ranks are started to be killed, and towers are trained in two rounds, whole and taken up.
+"""
 
 import json
 import os

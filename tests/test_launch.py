@@ -1,4 +1,7 @@
-"""Ranks as processes: what is asked for and what there is, taken ports, and the first error of many."""
+"""Ranks as processes: what is asked for and what there is, taken ports, and the first error of many.
+
+More than 20 s: every test starts ranks of its own, which import torch, to see how they meet and end.
+"""
 
 import os
 import signal

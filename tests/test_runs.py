@@ -1,3 +1,8 @@
+"""Runs: records by what they depend on, folds, what is absent or bad, and labels that reach no weight.
+
+More than 20 s: every method runs on two folds, most of them several times.
+"""
+
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace

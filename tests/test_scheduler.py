@@ -1,4 +1,7 @@
-"""Many runs elsewhere, and at once: SCHEDULER= gives the same records, and so do two commands on one folder."""
+"""Many runs elsewhere, and at once: SCHEDULER= gives the same records, and so do two commands on one folder.
+
+More than 20 s: a cluster and two commands, whose workers import torch and Lightning.
+"""
 
 import os
 import signal

@@ -1,4 +1,7 @@
-"""Fig. 4 and 5: what is measured, what is drawn, and what is said where nothing was measured."""
+"""Fig. 4 and 5: what is measured, what is drawn, and what is said where nothing was measured.
+
+More than 20 s: two launches of ranks, which import torch, and a notebook in a kernel.
+"""
 
 import json
 from pathlib import Path
