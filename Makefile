@@ -21,7 +21,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 
 PY := .venv/bin/python
 READY := .venv/.ready
-NOTEBOOK := $(PY) -m mvlm.study.notebooks
+NOTEBOOK := $(PY) -m mvlm.publish.notebooks
 TABLES := 10-table1 11-table2 12-table3
 FIGURES := 01-faces-and-views 07-dynamic-images 08-dials 20-fig3-fig6 21-fig4-fig5 22-fig7
 STUDY := 05-readings 13-summary
@@ -46,7 +46,7 @@ help: ## this list
 	@echo '  CHANNEL       what views show: shaded, texture, depth or normals [shaded]'
 	@echo '  YAWS          angles of the views, degrees, positive on the left [0,45,-45]'
 	@echo '  DEVICES       what PROFILE=full trains on: 2, cuda:4, cpu:2 [all GPUs, else the processor]'
-	@echo '  TRAINING      how it trains: "epochs=5 batch=256 image=4 pieces=2", see mvlm/training.py'
+	@echo '  TRAINING      how it trains: "epochs=5 batch=256 image=4 pieces=2", see mvlm/settings.py'
 	@echo
 	@echo 'The default writes results/, anything else runs/results/.'
 
@@ -60,7 +60,7 @@ study: $(READY) ## beyond the paper: what helps, and what the embedding knows (4
 	@$(NOTEBOOK) $(STUDY)
 
 timings: $(READY) ## seconds of an epoch by ranks and batch on this machine, for Figures 4 and 5 (about 5 min)
-	@$(PY) -m mvlm.study.timings
+	@$(PY) -m mvlm.study.items.fig4_fig5
 	@$(NOTEBOOK) 21-fig4-fig5
 
 transfer: $(READY) ## the twin-trained model on other people's faces (needs DATA=)
@@ -68,17 +68,17 @@ transfer: $(READY) ## the twin-trained model on other people's faces (needs DATA
 	$(NOTEBOOK) 14-transfer
 
 foundation: $(READY) ## pretrain mvlm-tiny anew on captioned random faces, and measure it on the twins
-	@$(PY) -m mvlm.foundation
-	@$(PY) -m mvlm.study.knowledge
+	@$(PY) -m mvlm.foundation.pretrain
+	@$(PY) -m mvlm.study.items.foundation
 
 lessons: $(READY) ## the teaching notebooks as pages -> runs/html
 	@$(NOTEBOOK) $(LESSONS)
 
 all: tables figures lessons ## tables, figures, lessons, and an index of all pages -> runs/html
-	@$(PY) -m mvlm.study.pages
+	@$(PY) -m mvlm.publish.pages
 
 verify: $(READY) ## results made again and compared, value by value; cached runs are read (all anew: make clean verify)
-	@$(PY) -m mvlm.study.verify $(sort $(TABLES) $(FIGURES) $(STUDY) $(LESSONS))
+	@$(PY) -m mvlm.publish.verify $(sort $(TABLES) $(FIGURES) $(STUDY) $(LESSONS))
 
 test: $(READY) ## ruff, the whole suite with coverage, the notebooks at PROFILE=smoke
 	@$(PY) -m ruff check .

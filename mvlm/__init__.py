@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 __version__ = "0.1.0"
-__all__ = ["MultiviewVLM", "__version__"]
+_HOMES = {"MultiviewVLM": "model", "open_corpus": "samples"}
+__all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    if name == "MultiviewVLM":  # here and not above: the model brings torch, and `import mvlm` is light
-        from mvlm.model import MultiviewVLM
-
-        return MultiviewVLM
-    raise AttributeError(f"module 'mvlm' has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Here and not above: the model brings torch, and `import mvlm` is light.
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

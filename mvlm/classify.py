@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mvlm.faces import dynamics
-from mvlm.faces.files import replacing
-from mvlm.faces.formats import read_mesh
-from mvlm.faces.items import EMOTIONS, evenly_spaced
+from mvlm.faces.corpora.items import EMOTIONS, evenly_spaced
+from mvlm.faces.formats.by_extension import read_mesh
+from mvlm.faces.formats.files import replacing
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import Pose
 from mvlm.faces.tracking import Track
@@ -90,7 +90,7 @@ def classify(paths: Sequence[Path], chosen: Settings, pool: Executor | None = No
     found = [(path, _frames(path)) for path in paths]  # what is missing is said before the model loads
     if pool is not None:
         pool.submit(_ready)
-    from mvlm.explain import grad_cam
+    from mvlm.measures.explain import grad_cam
     from mvlm.model import load_model
 
     model = load_model(chosen.model, chosen.pretrained)

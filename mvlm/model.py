@@ -1,8 +1,8 @@
 """Two towers and one space: any open_clip model, and the embedded ``mvlm-tiny``, encoding several views of a face.
 
 ``mvlm-tiny`` is built by open_clip's own factory from ``mvlm-tiny.json``: its image tower is registered with timm, its
-text tower is open_clip's transformer over CLIP's vocabulary. Its weights come from ``mvlm.foundation``, never from the
-web: it stands in for CLIP (Radford et al. 2021) where none can be downloaded, and is not CLIP.
+text tower is open_clip's transformer over CLIP's vocabulary. Its weights come from ``mvlm.foundation.pretrain``,
+never from the web: it stands in for CLIP (Radford et al. 2021) where none can be downloaded, and is not CLIP.
 """
 
 import difflib

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mvlm.faces.items import EMOTIONS
+from mvlm.faces.corpora.items import EMOTIONS
 
 FILE = Path(__file__).with_name("prompts.csv")
 

@@ -14,17 +14,40 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mvlm import settings, workers
+from mvlm import settings
+from mvlm.cache import workers
 from mvlm.cache.keys import key, source_key
 from mvlm.settings import CHANNELS, YAWS, Settings
 
 if TYPE_CHECKING:
-    from mvlm.faces.corpora import Corpus
-    from mvlm.faces.items import Scan
-    from mvlm.faces.items import Sequence as Recording
+    from mvlm.faces.corpora.corpus import Corpus
+    from mvlm.faces.corpora.items import Scan
+    from mvlm.faces.corpora.items import Sequence as Recording
+    from mvlm.twins.twin import Twin
 
 CHUNK = 16  # meshes a worker takes at once, in whole sequences
 FRAMES = {"smoke": 4, "quick": 16, "full": None}  # of each sequence, by profile; None: all
+
+
+def open_corpus(name: str, root: Path | str | None = None) -> Corpus | Twin:
+    """The corpus of this name in a folder, or without one its synthetic twin.
+
+    Args:
+        name: one of `mvlm.faces.corpora.corpus.CORPORA`.
+        root: the folder that holds the corpus' folder, or that folder itself.
+
+    Raises:
+        ValueError: an unknown name, a folder of another kind or a contradiction in it (two files of one frame).
+        FileNotFoundError: the corpus is not there.
+    """
+    from mvlm.faces.corpora.corpus import expect_known, in_folder
+
+    expect_known(name)
+    if root is None:
+        from mvlm.twins.twin import Twin
+
+        return Twin(name)
+    return in_folder(name, Path(root))
 
 
 class Rendering(NamedTuple):
@@ -270,7 +293,7 @@ def _reader(corpus: Corpus) -> Corpus:
 def _views(task: tuple[Corpus, Sequence[Scan | Recording], int, Rendering]) -> tuple[np.ndarray, dict[str, str]]:
     """Views (n, V, size, size, 3) of some items, black for those that fail, and the reasons by name."""
     from mvlm.faces import dynamics, views
-    from mvlm.faces.items import Scan
+    from mvlm.faces.corpora.items import Scan
 
     corpus, items, size, how = task
     pictures = np.zeros((len(items), len(how.yaws), size, size, 3), np.uint8)

@@ -15,16 +15,19 @@ from pathlib import Path
 
 import pytest
 
+TESTS = Path(__file__).parent
 MOST, SECONDS = 4, 300
-PROCESSES = """test_full test_launch test_engine test_scheduler test_timings test_workers test_crash test_distributed
-    test_notebooks test_gpu""".split()
-LONGEST = ("test_committed_notebooks", "processes")
+PROCESSES = """study/test_full_profile ranks/test_launch training/test_towers cache/test_scheduler
+    study/items/test_fig4_fig5 cache/test_workers publish/test_crash ranks/test_gather publish/test_notebooks
+    bench/test_gpu""".split()
+LONGEST = ("publish/test_committed_notebooks", "processes")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def group(item: pytest.Item) -> str:
-        return "processes" if item.path.stem in PROCESSES else item.path.stem
+        name = item.path.relative_to(TESTS).with_suffix("").as_posix()
+        return "processes" if name in PROCESSES else name
 
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
@@ -36,7 +39,8 @@ class Ranks:
 
     def __init__(self, folder: Path):
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["torch._dynamo", "mvlm.losses"])  # DDP needs it: imported once, not once a rank
+        # DDP needs the first: imported once, not once a rank.
+        context.set_forkserver_preload(["torch._dynamo", "mvlm.losses.equations"])
         self.folder, self.tasks, self.pipes = folder, 0, []
         for rank in range(MOST):
             ours, theirs = context.Pipe()

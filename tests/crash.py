@@ -123,7 +123,7 @@ def main(arguments: Sequence[str]) -> int:
     kills = int(arguments[0]) if arguments else KILLS
     with tempfile.TemporaryDirectory(prefix="mvlm-crash-") as folder:
         root = copied(Path(folder))
-        command = [sys.executable, "-m", "mvlm.study.notebooks", *NOTEBOOKS]
+        command = [sys.executable, "-m", "mvlm.publish.notebooks", *NOTEBOOKS]
         faults = crash(command, root, kills=kills, seed=SEED)
     print("\n".join(faults) or f"crash-test: two at once, then {kills} kills: the same bytes")
     return int(bool(faults))

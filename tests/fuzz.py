@@ -25,8 +25,8 @@ import numpy as np
 from tqdm import tqdm
 
 from mvlm.faces import Mesh, read_mesh, write_mesh
-from mvlm.faces.landmarks import BND_NAMES, LM3_NAMES, write_bnd, write_lm3
-from mvlm.faces.ply import FORMS, write_ply
+from mvlm.faces.formats.landmarks import BND_NAMES, LM3_NAMES, write_bnd, write_lm3
+from mvlm.faces.formats.ply import FORMS, write_ply
 from mvlm.settings import ROOT
 
 SECONDS, FACTOR, ALLOWANCE = 5.0, 16, 32 * 2**20

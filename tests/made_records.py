@@ -1,14 +1,14 @@
-"""Records as `mvlm.study.run` and `mvlm.study.probes.inspected` return them, made up: for tests of what reads them."""
+"""Records as `study.run` and `summary_inspections.inspected` return them, made up: for tests of what reads them."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from mvlm.faces.twins import Twin
 from mvlm.samples import catalogue, folds
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.methods import METHODS
+from mvlm.twins.twin import Twin
 
 SUBJECTS, FOLDS = 6, 3
 # How often each method is right; of any other, as often as the baseline.

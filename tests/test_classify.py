@@ -10,15 +10,15 @@ from PIL import Image
 
 from mvlm import classify
 from mvlm.__main__ import main
+from mvlm.faces.corpora.items import EMOTIONS
 from mvlm.faces.dynamics import project_sequence
-from mvlm.faces.formats import read_mesh, write_mesh
-from mvlm.faces.items import EMOTIONS
+from mvlm.faces.formats.by_extension import read_mesh, write_mesh
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import find_pose
-from mvlm.faces.twins import Twin
 from mvlm.faces.views import project, view_names
 from mvlm.model import load_model
 from mvlm.settings import ROOT, VARIABLES, Settings
+from mvlm.twins.twin import Twin
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,11 @@ from textwrap import wrap
 
 import pytest
 
-from mvlm.faces.cards import CARDS
-from mvlm.faces.corpora import CORPORA, open_corpus
-from mvlm.faces.manifest import read_manifest
+from mvlm.faces.corpora.corpus import CORPORA
+from mvlm.faces.corpora.manifest import read_manifest
+from mvlm.samples import open_corpus
 from mvlm.settings import ROOT
+from mvlm.twins.cards import CARDS
 
 PAGE = (ROOT / "DATA.md").read_text(encoding="utf-8")
 
@@ -73,5 +74,5 @@ def test_the_cards_of_the_twins_are_on_the_page(name):
 def test_the_pages_addresses_and_promises():
     assert set(re.findall(r"https?://([\w.]+)/", PAGE)) == {
         "www.cs.binghamton.edu", "6gflagship.com", "pure.kfupm.edu.sa"}
-    assert "python -m mvlm.faces.check" in PAGE and "make tables DATA=" in PAGE
+    assert "python -m mvlm.faces.check.__main__" in PAGE and "make tables DATA=" in PAGE
     assert max(len(line) for line in PAGE.splitlines() if "|" not in line and "http" not in line) <= 120

@@ -1,11 +1,13 @@
 """What holds for the project as a whole: its rooms, its metadata, its Makefile and what the README promises."""
 
 import ast
+import json
 import os
 import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -18,17 +20,8 @@ from packaging.utils import canonicalize_name
 import mvlm
 from mvlm.settings import ROOT, VARIABLES
 
-# Data flows down this list: a room imports only from rooms above it.
-ROOMS = """
-    training settings cache workers faces samples prompts captions strangers model distributed launch rows chunks
-    readings losses siblings foundation gradients pseudo_labels refined_labels loader train evaluate statistics explain
-    checkpoints progress vocabulary engine classify study __main__
-""".split()
-STUDY = """
-    benchmarks methods embeddings labelling adaptation heat inspection full runs ranks transfer pages notebooks verify
-    sheets report accuracy comparisons drawings readings attention knowledge dials ablation probes summary plots gathers
-    transcripts checks clock timings audit deviations
-""".split()
+# Places that are named but not called: what a value does not hang on, and where defaults are read.
+NAMED_ONLY = {"cache/keys.py"}
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,7 +36,7 @@ def targets() -> set[str]:
 
 def test_importing_the_package_or_the_runner_is_light():
     code = (
-        "import sys, mvlm, mvlm.settings, mvlm.study.notebooks\n"
+        "import sys, mvlm, mvlm.settings, mvlm.publish.notebooks\n"
         "heavy = {'torch', 'open3d', 'open_clip', 'matplotlib', 'pandas', 'sklearn', 'papermill', 'numpy'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "assert 'MultiviewVLM' in mvlm.__all__\n"
@@ -59,34 +52,35 @@ def test_names_that_are_not_there_are_attribute_errors():
             _ = package.nothing
 
 
-def imported(path: Path) -> set[str]:
-    """Names of the modules of `mvlm` that a file imports, anywhere in it."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute, so that what depends on what can be read"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in names if name.split(".")[0] == "mvlm"}
+def test_rooms_import_in_their_order():
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert said.returncode == 0, said.stdout
 
 
-def test_a_room_imports_only_from_rooms_above_it():
+def test_functions_that_are_named_by_strings_obey_the_same_order():
+    """What "module:function" calls in another process, or when a notebook is run, is an import like any other."""
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    rooms = linter["contracts"][0]["layers"][::-1]
     package = ROOT / "mvlm"
     for path in sorted(package.rglob("*.py")):
-        parts = path.relative_to(package).with_suffix("").parts
-        if parts[-1] == "__init__":
-            continue  # offers names of its rooms on demand
-        assert parts[0] in ROOMS, f"{path.name}: give the room its place in ROOMS"
-        for name in imported(path):
-            other = name.split(".")[1]
-            if other in ROOMS:  # else a name that `mvlm` itself offers
-                assert ROOMS.index(other) <= ROOMS.index(parts[0]), f"{path.name} imports {name} from below"
-        if parts[0] == "study":
-            assert parts[1] in STUDY, f"{path.name}: give the room its place in STUDY"
-            inner = [name.split(".")[2] for name in imported(path) if name.startswith("mvlm.study.")]
-            for other in inner:
-                assert STUDY.index(other) < STUDY.index(parts[1]), f"{path.name} imports {other} from below"
+        name = path.relative_to(package).as_posix()
+        own = path.relative_to(package).with_suffix("").parts[0]
+        if name in NAMED_ONLY or own == "__init__":
+            continue
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            said = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+            if found := re.fullmatch(r"mvlm\.(\w+)(\.\w+)*:(\w+)", said):
+                assert rooms.index(found[1]) <= rooms.index(own), f"{name} names {said} from a room below"
+                assert resolves(said), f"{name} names {said}, which is not there"
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        hook = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("mvlm", {}).get("prepare")
+        assert hook is None or (hook.startswith("mvlm.study.") and resolves(hook)), f"{path.name}: {hook}"
+
+
+def resolves(said: str) -> bool:
+    module, _, name = said.partition(":")
+    return hasattr(import_module(module), name)
 
 
 def test_files_stay_short_enough_to_be_read():

@@ -6,8 +6,8 @@ import pytest
 
 import mvlm.settings
 from mvlm.faces import dynamics, views
+from mvlm.faces.corpora.items import Frame, Scan, Sequence, evenly_spaced
 from mvlm.faces.dynamics import dynamic_image
-from mvlm.faces.items import Frame, Scan, Sequence, evenly_spaced
 from mvlm.faces.pose import Pose
 from mvlm.samples import Rendering, cache_folder, catalogue, folds, load_samples
 from mvlm.study.benchmarks import BENCHMARKS
@@ -289,7 +289,7 @@ def test_bosphorus_needs_six_distinct_expressions_and_takes_the_lowest():
 
 @pytest.mark.parametrize("name", list(BENCHMARKS))
 def test_the_twins_have_the_numbers_of_the_real_corpora(name):
-    from mvlm.faces.corpora import open_corpus
+    from mvlm.samples import open_corpus
 
     benchmark = BENCHMARKS[name]
     every = catalogue(open_corpus(benchmark.corpus))

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mvlm.settings import RESULTS, ROOT, RUNS, VARIABLES, YAWS, Settings
-from mvlm.training import Training
+from mvlm.settings import RESULTS, ROOT, RUNS, VARIABLES, YAWS, Settings, Training
 
 
 def test_nothing_set_is_the_default_on_twins():

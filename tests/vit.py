@@ -18,14 +18,13 @@ from pathlib import Path
 import numpy as np
 
 import mvlm.settings
-from mvlm.explain import grad_cam
-from mvlm.launch import launch, plan
+from mvlm.measures.explain import grad_cam
 from mvlm.model import RANDOM, load_model
-from mvlm.settings import Settings
-from mvlm.study import full, runs
+from mvlm.ranks.launch import launch, plan
+from mvlm.settings import Settings, Training
+from mvlm.study import full_profile, runs
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.methods import METHODS
-from mvlm.training import Training
 
 
 def main(model: str) -> None:
@@ -38,15 +37,15 @@ def main(model: str) -> None:
         (part,) = runs.present([BENCHMARKS["Bosphorus"]], chosen)
         split, cell = runs.split_subjects(part, chosen)[0], runs.Cell(replace(METHODS["full"], rounds=1), 0, 2, 0)
         path, told = Path(folder, "records", "run.json"), []
-        full.launch = lambda _name, arguments, _planned: told.extend(arguments["runs"])
-        full.compute([(part, cell, split, path)], [runs._head(part, cell, chosen)], chosen)
+        full_profile.launch = lambda _name, arguments, _planned: told.extend(arguments["runs"])
+        full_profile.compute([(part, cell, split, path)], [runs._head(part, cell, chosen)], chosen)
         launch("tests.vit:interrupted", {"told": told}, plan("cpu"))
         left = sorted(of.name for of in Path(folder).rglob("step-*"))
         assert left == ["step-0000002"], left
-        launch("mvlm.study.full:execute", {"runs": told, "device": "cpu"}, plan("cpu"))
+        launch("mvlm.study.full_profile:execute", {"runs": told, "device": "cpu"}, plan("cpu"))
         record = json.loads(path.read_text(encoding="utf-8"))
         trained = load_model(model, Path(folder, "weights", "run.safetensors"))
-        assert full.digest(trained) == record["weights"]
+        assert full_profile.digest(trained) == record["weights"]
         images = np.load(told[0]["test"]["file"])[told[0]["test"]["rows"][:2]]
         found = grad_cam(trained, images, told[0]["emotions"])
         assert found.heat.shape == images.shape[:4] and found.mass.max() > 0
@@ -58,7 +57,7 @@ def main(model: str) -> None:
 
 def interrupted(told: list[dict]) -> None:
     """Ends the run after its first checkpoint, as an interrupt would."""
-    from mvlm import checkpoints
+    from mvlm.training import checkpoints
 
     save = checkpoints.save
 
@@ -67,7 +66,7 @@ def interrupted(told: list[dict]) -> None:
         raise SystemExit(0)
 
     checkpoints.save = once
-    full.execute(told, "cpu")
+    full_profile.execute(told, "cpu")
 
 
 if __name__ == "__main__":

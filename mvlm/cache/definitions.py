@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 ALL = "*"  # every definition of a module
 LOADED = ""  # what a module does when it is loaded, besides binding names
-_MODULE = re.compile(r"mvlm(\.\w+)+(:\w+)?")  # "mvlm.launch" for `python -m`, "mvlm.study.runs:run" for a hook
+_MODULE = re.compile(r"mvlm(\.\w+)+(:\w+)?")  # "mvlm.ranks.launch" for `python -m`, "mvlm.study.runs:run" for a hook
 
 
 class Place(NamedTuple):

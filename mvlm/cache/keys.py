@@ -35,7 +35,13 @@ from mvlm.cache.definitions import (
 from mvlm.settings import ROOT
 
 # Places, what is set, who computes and who shows it: the key of a value holds the settings it depends on as values.
-NO_CONTENT = ("mvlm.settings:Settings", "mvlm.training", "mvlm.cache.keys", "mvlm.workers", "mvlm.progress")
+NO_CONTENT = (
+    "mvlm.settings:Settings",
+    "mvlm.settings:Training",
+    "mvlm.cache.keys",
+    "mvlm.cache.workers",
+    "mvlm.training.progress",
+)
 
 
 def file_hash(path: Path) -> str:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from importlib import import_module
 
 _HOMES = {
-    "Mesh": "mesh", "read_mesh": "formats", "write_mesh": "formats", "project": "views",
-    "EMOTIONS": "corpora", "Corpus": "corpora", "Scan": "corpora", "Sequence": "corpora", "Frame": "corpora",
-    "open_corpus": "corpora", "Twin": "twins",
-}  # fmt: skip
+    "Mesh": "mesh",
+    "read_mesh": "formats.by_extension",
+    "write_mesh": "formats.by_extension",
+    "project": "views",
+    "EMOTIONS": "corpora.items",
+    "Corpus": "corpora.corpus",
+    "Scan": "corpora.items",
+    "Sequence": "corpora.items",
+    "Frame": "corpora.items",
+}
 __all__ = list(_HOMES)
 
 

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mvlm.faces import views
-from mvlm.faces.items import evenly_spaced
+from mvlm.faces.corpora.items import evenly_spaced
 from mvlm.faces.tracking import Track
 
 if TYPE_CHECKING:
-    from mvlm.faces.corpora import Corpus
-    from mvlm.faces.items import Sequence
+    from mvlm.faces.corpora.corpus import Corpus
+    from mvlm.faces.corpora.items import Sequence
 
 FORMS = ("harmonic", "linear", "ranksvm")
 REGULARISATION = 1.0  # of "ranksvm", on frames scaled so that the mean square of |V_q - V_t| over pairs is 1

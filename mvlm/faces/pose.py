@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from mvlm.faces.average import average
 from mvlm.faces.mesh import Mesh
 
 # mm down and forward from the eyes' middle to the nose tip of an upright adult face; its direction is used.
@@ -61,7 +61,7 @@ def find_pose(mesh: Mesh) -> Pose:
     6 degrees (median; 90 % within 10). Beyond about 30 degrees it may fail. If nothing fits, the pose is taken as it
     is, frontal and upright.
     """
-    left, right = (_mean(mesh.landmarks, f"{side} eye ", f"{side} eye corner") for side in ("left", "right"))
+    left, right = (eye_centre(mesh.landmarks, side) for side in ("left", "right"))
     nose = _mean(mesh.landmarks, "nose ", "nose tip")
     if left is None or right is None or nose is None:
         guesses = [_foremost(mesh.vertices, start, np.median(mesh.vertices, axis=0), 45.0) for start in STARTS]
@@ -78,6 +78,11 @@ def find_pose(mesh: Mesh) -> Pose:
         tip = _foremost(near, turn, nose, NOSE)
         turn = _upright(left, right, tip)
     return Pose(turn, tip)
+
+
+def eye_centre(landmarks: Mapping[str, np.ndarray], side: str) -> np.ndarray | None:
+    """(3,) centre of the "left" or "right" eye by its landmarks; None without any."""
+    return _mean(landmarks, f"{side} eye ", f"{side} eye corner")
 
 
 def _mean(landmarks: Mapping[str, np.ndarray], numbered: str, named: str) -> np.ndarray | None:
@@ -173,27 +178,15 @@ def lay(patch: Patch, vertices: np.ndarray, start: Pose, scales: tuple[float, fl
     return Laid(turn, shift, scale)
 
 
-@lru_cache(maxsize=1)
-def _average() -> tuple[Patch, np.ndarray]:
-    """The upper half of the average face, and its (3, 3) marks: centres of the left and right eye, nose tip."""
-    from mvlm.faces.anatomy import TRAITS
-    from mvlm.faces.head import Identity, head
-
-    mesh = head(Identity(dict.fromkeys(TRAITS, 0.0) | {"sex": 0.0, "age": 0.0}, np.zeros((0, 5)), None), {})
-    pose = find_pose(mesh)
-    eyes = [_mean(mesh.landmarks, f"{side} eye ", f"{side} eye corner") for side in ("left", "right")]
-    return upper_face(mesh, pose), pose.of(np.array([*eyes, pose.tip]))
-
-
 def _some(rows: np.ndarray, count: int) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
 
 
 def _register(vertices: np.ndarray, start: Pose) -> np.ndarray | None:
     """(3, 3) left eye, right eye and nose tip of a face (V, 3) from a guess of its pose, or None if nothing fits."""
-    patch, marks = _average()
-    laid = lay(patch, vertices, start, SCALES)
-    return None if laid is None else laid.scale * marks @ laid.turn.T + laid.shift
+    known = average()
+    laid = lay(Patch(known["points"], known["normals"]), vertices, start, SCALES)
+    return None if laid is None else laid.scale * known["marks"] @ laid.turn.T + laid.shift
 
 
 def _upright(left: np.ndarray, right: np.ndarray, tip: np.ndarray) -> np.ndarray:

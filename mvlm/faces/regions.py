@@ -16,6 +16,7 @@ from itertools import combinations
 
 import numpy as np
 
+from mvlm.faces.average import average
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import Pose, find_pose
 from mvlm.faces.views import DEPTH, PIVOT, WINDOW, YAWS, project
@@ -121,8 +122,6 @@ def _turn(yaw: float) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _average() -> dict[str, np.ndarray]:
-    from mvlm.faces.anatomy import TRAITS
-    from mvlm.faces.head import Identity, head
-
-    mesh = head(Identity(dict.fromkeys(TRAITS, 0.0) | {"sex": 0.0, "age": 0.0}, np.zeros((0, 5)), None), {})
-    return region_points(mesh.landmarks, find_pose(mesh))
+    known = average()
+    landmarks = dict(zip(known["names"].tolist(), known["landmarks"], strict=True))
+    return region_points(landmarks, Pose(np.eye(3), np.zeros(3)))

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 import mvlm.settings
-from mvlm import workers
+from mvlm.cache import workers
 from mvlm.cache.keys import file_hash, key, source_key
 from mvlm.prompts import prompts_for
 from mvlm.samples import Rendering, Samples, cache_folder, load_samples
 from mvlm.settings import MODEL, Settings
 
 if TYPE_CHECKING:
-    from mvlm.faces.corpora import Corpus
+    from mvlm.faces.corpora.corpus import Corpus
 
 CHUNK = 64  # samples a worker takes at once
 CROP = 7 / 8  # of a view's side

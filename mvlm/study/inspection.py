@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from mvlm import evaluate
-from mvlm.pseudo_labels import cluster, name_clusters
-from mvlm.study.adaptation import Prompts, adapt, predict, represent
+from mvlm.labels.clusters import cluster
+from mvlm.labels.naming import name_clusters
+from mvlm.measures import evaluate
+from mvlm.method import Method
 from mvlm.study.embeddings import Embedded
-from mvlm.study.methods import Method
-from mvlm.train import STEPS
+from mvlm.study.record import Prompts, adapt, predict, represent
+from mvlm.training.adapter import STEPS
 
 RESTARTS = 20  # clusterings, each from one start of its own
 SHARES = (1, 5, 10)  # percent of the training subjects whose labels a probe gets; all of them: the record of the run
@@ -35,7 +36,7 @@ def inspect(
     seed: int,
     steps: int = STEPS,
 ) -> dict[str, object]:
-    """One inspection; arguments as of `mvlm.study.adaptation.record`.
+    """One inspection; arguments as of `mvlm.study.record.record`.
 
     Returns:
         names, subjects, emotions: lists over the M test samples.
@@ -126,7 +127,7 @@ def labelled(
     """Predictions by a linear probe that gets the labels of a few training subjects, all of each.
 
     Whole subjects, since who is asked to label faces labels people. With three subjects or more the penalty is chosen
-    on inner folds of them (`mvlm.evaluate.linear_probe`), else it is fixed.
+    on inner folds of them (`mvlm.measures.evaluate.linear_probe`), else it is fixed.
 
     Returns:
         Share of the subjects in percent -> their number, one or more, and `DRAWS` predictions (M,).

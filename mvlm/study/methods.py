@@ -20,48 +20,11 @@ share supervision, rounds and aggregation with the row that they are compared wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
-from mvlm.readings import PARTS, TEXT, Line, Reading, Readings, Weights
-
-
-@dataclass(frozen=True)
-class Method:
-    """A recipe.
-
-    Attributes:
-        name, title: for records and for tables.
-        supervision: "none", "cluster", "zero-shot", "instance" or "oracle".
-        use: what it minimises: parts of `mvlm.losses.objective`, losses of `mvlm.siblings`; empty: it trains nothing.
-        rounds: how often samples are labelled and a fresh adapter is fitted to the labels.
-        aggregate: cluster the aggregated views, so that all views of a sample share a class. Otherwise each view is
-            clustered on its own among the views of all samples and has the class of its cluster; where one class for
-            the sample is needed (negatives of equation 7), its views vote, ties going to the front view.
-        agreed: train only on samples whose cluster has the name that the prompts give the sample itself.
-        centred: match prompts after removing the means of training subjects and of prototypes.
-        labelling: "plain", as the supervision says and no more, or how labels are refined: see
-            `mvlm.study.labelling.LABELLINGS`.
-        reading: how the objective is read.
-        transductive: the test subjects' embeddings, without labels, take part in clustering and training. Otherwise no
-            statistic sees them.
-    """
-
-    name: str
-    title: str
-    supervision: str
-    use: tuple[str, ...] = ()
-    rounds: int = 0
-    aggregate: bool = False
-    agreed: bool = False
-    centred: bool = False
-    labelling: str = "plain"
-    reading: Reading = TEXT
-    transductive: bool = False
-
-    @property
-    def trains(self) -> bool:
-        return bool(self.use)
+from mvlm.losses.readings import PARTS, TEXT, Line, Reading, Readings, Weights
+from mvlm.method import Method
 
 
 def recipe(method: Method) -> dict[str, object]:
@@ -82,8 +45,8 @@ def recipe(method: Method) -> dict[str, object]:
 def reach(method: Method) -> dict[str, object]:
     """Which entries of the tables of the code a method takes: arguments of `mvlm.cache.keys.source_key`."""
     return {
-        "choices": {"mvlm.study.labelling:LABELLINGS": {method.labelling}, "mvlm.siblings:LOSSES": set(method.use)},
-        "without": () if method.trains else ("mvlm.train", "mvlm.losses"),
+        "choices": {"mvlm.labelling:LABELLINGS": {method.labelling}, "mvlm.losses.siblings:LOSSES": set(method.use)},
+        "without": () if method.trains else ("mvlm.training.adapter", "mvlm.losses.equations"),
     }
 
 

@@ -20,16 +20,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 import mvlm.settings
-from mvlm import workers
+from mvlm.cache import workers
 from mvlm.cache.keys import key, source_key
-from mvlm.faces.corpora import Corpus, open_corpus
+from mvlm.faces.corpora.corpus import Corpus
+from mvlm.method import Method
 from mvlm.prompts import prompts_for
-from mvlm.samples import Rendering, Samples, catalogue, folds, view_source
+from mvlm.samples import Rendering, Samples, catalogue, folds, open_corpus, view_source
 from mvlm.settings import Settings
-from mvlm.study import full
+from mvlm.study import full_profile
 from mvlm.study.benchmarks import BENCHMARKS, TABLES, Benchmark
 from mvlm.study.embeddings import Embedded, frozen, image_source, model_key, write
-from mvlm.study.methods import METHODS, TABLE_METHODS, Method, reach, recipe
+from mvlm.study.methods import METHODS, TABLE_METHODS, reach, recipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ class Kind(NamedTuple):
 
     Attributes:
         title: of the progress bar.
-        compute: makes the fields of a record from the arguments of `mvlm.study.adaptation.record`; of a module's top
+        compute: makes the fields of a record from the arguments of `mvlm.study.record.record`; of a module's top
             level, and importing what it needs itself, so that who only reads records imports no torch.
         entry: the place of what it executes, whose change makes these records again, and no other.
     """
@@ -111,7 +112,7 @@ def run(
         One row per benchmark, method, fold and seed, in this order:
         benchmark, method, fold, folds, seed; supervision; data_kind, fingerprint, model, profile;
         names, subjects, emotions: lists over the test samples, emotions being the true ones;
-        zero_shot, knn, probe, cluster: lists of the emotions predicted (see `mvlm.study.adaptation.Scores`);
+        zero_shot, knn, probe, cluster: lists of the emotions predicted (see `mvlm.study.record.Scores`);
         among_shown: as zero_shot, asked only about the emotions that the benchmark's samples show; None where these are
         all;
         ari, nmi, naming: of clusters, in [0, 1] but for ari;
@@ -210,18 +211,18 @@ def split_subjects(part: Part, chosen: Settings) -> list[tuple[list[str], list[s
 
 
 def run_at(arguments: dict) -> dict:
-    """The record of a run: see `mvlm.study.adaptation.record`."""
-    from mvlm.study.adaptation import record
+    """The record of a run: see `mvlm.study.record.record`."""
+    from mvlm.study.record import record
 
     return record(**arguments)
 
 
-RUN = Kind("runs", run_at, "mvlm.study.adaptation:record")
+RUN = Kind("runs", run_at, "mvlm.study.record:record")
 
 
 def record_path(part: Part, cell: Cell, kind: Kind = RUN) -> Path:
     """Where the record of a cell lies."""
-    entry = full.ENTRY if part.content["profile"] == "full" else kind.entry
+    entry = full_profile.ENTRY if part.content["profile"] == "full" else kind.entry
     content = {"record": kind.title, "source": source_key(entry, **reach(cell.method)), "method": recipe(cell.method)}
     content |= part.content | {"fold": [cell.fold, cell.folds], "seed": cell.seed}
     return mvlm.settings.RUNS / "records" / f"{key(content)}.json"
@@ -262,7 +263,7 @@ def _part(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Part:
 
 
 def training(chosen: Settings) -> dict[str, int]:
-    """How adapters are trained where it is not as usual: arguments of `mvlm.study.adaptation.adapt`."""
+    """How adapters are trained where it is not as usual: arguments of `mvlm.study.record.adapt`."""
     return {"steps": SMOKE_STEPS} if chosen.profile == "smoke" else {}
 
 
@@ -279,7 +280,7 @@ def _compute(missing: Sequence[tuple], chosen: Settings, kind: Kind) -> None:
     if chosen.profile == "full":
         if kind is not RUN:
             raise ValueError(f"PROFILE=full has no {kind.title}; they are of PROFILE=quick")
-        full.compute(missing, [_head(part, cell, chosen) for part, cell, *_ in missing], chosen)
+        full_profile.compute(missing, [_head(part, cell, chosen) for part, cell, *_ in missing], chosen)
         return
     known = {}  # by benchmark
     tasks = []

@@ -19,15 +19,14 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from mvlm.engine import FineTuning, fit
-from mvlm.launch import launch, plan
-from mvlm.loader import Batches, batch_order
 from mvlm.model import load_model
+from mvlm.ranks.launch import launch, plan
 from mvlm.samples import Rendering
-from mvlm.settings import Settings
-from mvlm.study import timings
-from mvlm.training import Training
-from mvlm.vocabulary import only_used
+from mvlm.settings import Settings, Training
+from mvlm.study.items import fig4_fig5
+from mvlm.training.batches import Batches, batch_order
+from mvlm.training.towers import FineTuning, fit
+from mvlm.training.vocabulary import only_used
 from tests.bench import Row
 
 BATCH, SAMPLES = 64, 768
@@ -88,7 +87,7 @@ def forward_backward(towers: FineTuning, images: torch.Tensor, optimizer: torch.
 
 
 def measure() -> Iterator[Row]:
-    found = timings.measure(Settings(), ranks=(1, 2) * TURNS, batches=(BATCH,), samples=SAMPLES, epochs=EPOCHS)
+    found = fig4_fig5.measure(Settings(), ranks=(1, 2) * TURNS, batches=(BATCH,), samples=SAMPLES, epochs=EPOCHS)
     one, two = (
         statistics.median(seconds for row in found["rows"] if row["ranks"] == ranks for seconds in row["seconds"])
         for ranks in (1, 2)

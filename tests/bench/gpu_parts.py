@@ -29,16 +29,19 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from mvlm import distributed, engine, losses
-from mvlm.engine import FineTuning
-from mvlm.loader import Batch, Batches
+from mvlm import losses
 from mvlm.model import TINY
-from mvlm.progress import Progress, memory
+from mvlm.ranks import gather as gathers
+from mvlm.ranks import group
 from mvlm.samples import Rendering, folds
-from mvlm.study import full
+from mvlm.settings import Training
+from mvlm.study import full_profile
 from mvlm.study.methods import METHODS
-from mvlm.training import Training
-from mvlm.vocabulary import only_used
+from mvlm.training import towers
+from mvlm.training.batches import Batch, Batches
+from mvlm.training.progress import Progress, memory
+from mvlm.training.towers import FineTuning
+from mvlm.training.vocabulary import only_used
 
 from .gpu_report import NO_DEVICE, PEAKS, Row, mfu
 from .gpu_towers import (
@@ -318,7 +321,7 @@ def gather(file: Path, device: str, folder: Path) -> Iterator[Row]:
     dist.init_process_group(backend, init_method=meet, rank=0, world_size=1, timeout=patience)
     try:
         for name in ("gather", "gather_even"):
-            yield Row(f"{backend}, {name} of rows", *of_rows(getattr(distributed, name), device))
+            yield Row(f"{backend}, {name} of rows", *of_rows(getattr(gathers, name), device))
         yield Row(f"{backend}, objective in float64", *of_objective(device))
         yield Row(f"{backend}, from_first and in_order", holds=agreed(device))
         grouped = train(weights, few, settings, device)
@@ -351,7 +354,7 @@ def of_objective(device: str) -> tuple[dict[str, float], bool]:
         total = losses.objective(*given[:2], temperature=given[2], labels=labels, gather=gathered).total
         return [total.detach(), *torch.autograd.grad(total, given)]
 
-    pairs = zip(value_and_gradients(distributed.gather), value_and_gradients(losses.identity), strict=True)
+    pairs = zip(value_and_gradients(gather), value_and_gradients(losses.identity), strict=True)
     names = ("relative error", "of gradients of views", "of texts", "of the temperature")
     values = {name: apart(*pair) for name, pair in zip(names, pairs, strict=True)}
     return values, max(values.values()) <= EXACT
@@ -361,8 +364,8 @@ def agreed(device: str) -> bool:
     """Whether what the first rank says and what the ranks put together comes out as it went in."""
     rows = torch.arange(12.0, device=device).view(4, 3)
     mixed = torch.tensor([2, 0, 3, 1])
-    whole = distributed.in_order(rows[mixed], mixed, 4)
-    return torch.equal(whole, rows) and distributed.from_first(lambda: {"said": [1, "a"]}) == {"said": [1, "a"]}
+    whole = gathers.in_order(rows[mixed], mixed, 4)
+    return torch.equal(whole, rows) and group.from_first(lambda: {"said": [1, "a"]}) == {"said": [1, "a"]}
 
 
 def fold(file: Path, device: str, folder: Path) -> Iterator[Row]:
@@ -396,7 +399,7 @@ def scored(
 ) -> dict[str, object]:
     """The record of a run; no log is kept, which would need TensorBoard."""
     method = replace(METHODS[planned.method], rounds=planned.rounds)
-    run = full.Run(
+    run = full_profile.Run(
         record=str(folder / "records" / "run.json"),
         head={"benchmark": BENCHMARK, "method": method.name},
         method={name: value for name, value in asdict(method).items() if name != "reading"},
@@ -410,8 +413,8 @@ def scored(
         rendering=list(Rendering()),
         training=asdict(Training(epochs=planned.epochs, batch=batch)),
     )
-    with mock.patch.object(engine, "Progress", lambda title, steps, _log: Progress(title, steps, None)):
-        full.one(run, device)
+    with mock.patch.object(towers, "Progress", lambda title, steps, _log: Progress(title, steps, None)):
+        full_profile.one(run, device)
     return json.loads(Path(run.record).read_text(encoding="utf-8"))
 
 
@@ -423,6 +426,6 @@ def told(views: Views, images: Path, subjects: Sequence[str]) -> dict[str, objec
 
 
 def _as_the_trainer_does(device: str) -> None:
-    """Deterministic operations where there are any, without filling new memory first; see `mvlm.engine`."""
+    """Deterministic operations where there are any, without filling new memory first; see `mvlm.training.towers`."""
     torch.use_deterministic_algorithms(True, warn_only=device == "cuda")
     torch.utils.deterministic.fill_uninitialized_memory = False

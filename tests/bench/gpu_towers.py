@@ -18,16 +18,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from mvlm.engine import FineTuning, embed, fit
-from mvlm.evaluate import zero_shot
-from mvlm.loader import Batch, batch_order
+from mvlm.labels.clusters import aggregate
+from mvlm.losses.readings import PARTS
+from mvlm.measures.evaluate import zero_shot
 from mvlm.model import RANDOM, TINY, load_model
 from mvlm.prompts import prompts_for
-from mvlm.pseudo_labels import aggregate
-from mvlm.readings import PARTS
 from mvlm.samples import Rendering
+from mvlm.settings import Training
 from mvlm.study.benchmarks import BENCHMARKS
-from mvlm.training import Training
+from mvlm.training.batches import Batch, batch_order
+from mvlm.training.towers import FineTuning, embed, fit
 
 from .gpu_views import BENCHMARK, Views
 

@@ -48,8 +48,8 @@ def read(path: Path) -> Views:
 
 def make(subjects: int | None = None) -> Views:
     """Views of the twin's samples of a benchmark, of its first subjects or of all; takes seconds to a minute."""
-    from mvlm.faces import open_corpus, project
-    from mvlm.samples import catalogue
+    from mvlm.faces import project
+    from mvlm.samples import catalogue, open_corpus
     from mvlm.study.benchmarks import BENCHMARKS
 
     benchmark = BENCHMARKS[BENCHMARK]

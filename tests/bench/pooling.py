@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.svm import LinearSVR
 
-from mvlm.faces import open_corpus
 from mvlm.faces.dynamics import rank_pool
 from mvlm.faces.tracking import Track
 from mvlm.faces.views import project
+from mvlm.samples import open_corpus
 from tests.bench import Row, race
 
 FRAMES, SIZE = 100, 224

@@ -12,7 +12,7 @@ from vtkmodules.vtkIOGeometry import vtkOBJReader
 from vtkmodules.vtkIOImport import vtkVRMLImporter  # by module: all of vtk and torchvision do not bear each other
 
 from mvlm.faces import Mesh, read_mesh, write_mesh
-from mvlm.faces.bnt import read_bnt, write_bnt
+from mvlm.faces.formats.bnt import read_bnt, write_bnt
 from tests.bench import Row, race
 
 ROWS, COLUMNS = 200, 176  # 35,200 vertices, 69,650 triangles

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from mvlm.faces import Mesh, open_corpus
-from mvlm.faces.corpora import CORPORA
+from mvlm.faces import Mesh
+from mvlm.faces.corpora.corpus import CORPORA
 from mvlm.faces.dynamics import project_sequence
 from mvlm.faces.pose import Pose, find_pose
 from mvlm.faces.views import AMBIENT, DIFFUSE, LIGHT, PIVOT, WINDOW, YAWS, project
-from mvlm.samples import FRAMES, catalogue
+from mvlm.samples import FRAMES, catalogue, open_corpus
 from tests.bench import Row, race
 
 DENSE = 48_000  # triangles of a scan as BU-4DFE has it

@@ -1,0 +1,1 @@
+"""The licensed corpora as folders, each in its native layout."""

@@ -1,0 +1,134 @@
+"""Action-unit codes of BP4D: what human coders saw, frame by frame.
+
+Occurrence   AUCoding/AU_OCC/F001_T1.csv          a header row; frame number, then 0 or 1 per action unit
+Intensity    AUCoding/AU_INT/AU06/F001_T1_AU06.csv  no header; frame number, 0 (absent) .. 5 (strongest)
+
+9 means not coded. The header 0,1,2,... of BP4D names each column's action unit; a header of words has the 34 columns
+of BP4D+ in the order `BP4D_PLUS`. Frames count from 1 over the coded span alone, which often starts late, and whether
+frame f of the codes is picture f or f - 1 differs between copies: `mvlm.faces.check.__main__` looks.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mvlm.faces.corpora.layouts import plain
+
+NOT_CODED = 9  # in a file
+MISSING = -1  # in what the readers return
+BP4D_PLUS = (1, 2, 4, 5, 6, 7, *range(9, 21), 22, 23, 24, *range(27, 40))
+_FOLDERS = {"AU_OCC": "auocc", "AU_INT": "auint"}
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Codes of one sequence.
+
+    frames  (F,) int64, as in the file, ascending
+    units   numbers of the action units
+    values  (F, U) int8: 0 or 1, or an intensity 0 .. 5; MISSING where not coded
+    """
+
+    frames: np.ndarray
+    units: tuple[int, ...]
+    values: np.ndarray
+
+    @property
+    def coded(self) -> np.ndarray:
+        """(F,) bool: frames of which at least one action unit is coded."""
+        return (self.values != MISSING).any(axis=1)
+
+    def of(self, unit: int) -> np.ndarray:
+        """(F,) int8, the codes of one action unit. Raises ValueError if the file has none of it."""
+        if unit not in self.units:
+            raise ValueError(f"action unit {unit}: expected one of {', '.join(map(str, self.units))}")
+        return self.values[:, self.units.index(unit)]
+
+
+def read_occurrence(path: Path) -> Codes:
+    """Reads an AU_OCC file. Raises ValueError naming the file, the line and what was expected."""
+    path = Path(path)
+    rows = _rows(path)
+    if not rows:
+        raise ValueError(f"{path}: expected a header and a row for each frame, found an empty file")
+    units = _header(path, rows[0][1])
+    return _codes(path, rows[1:], units, highest=1)
+
+
+def read_intensity(path: Path) -> Codes:
+    """Reads an AU_INT file; its action unit is in its name. Raises ValueError as `read_occurrence` does."""
+    path = Path(path)
+    match = re.search(r"AU(\d{1,2})$", path.stem, re.IGNORECASE | re.ASCII)
+    if match is None:
+        raise ValueError(f"{path}: expected a name such as F001_T1_AU06.csv, which says the action unit")
+    return _codes(path, _rows(path), (int(match[1]),), highest=5)
+
+
+def code_files(folder: Path, kind: str = "AU_OCC") -> dict[str, Path]:
+    """Sequence ("F001_T1") -> file; with kind "AU_INT", sequence and action unit ("F001_T1_AU06") -> file.
+
+    folder: that of the corpus' subjects; AUCoding is looked for in it and beside it. {} if there is none.
+    """
+    name = r"[FM]\d{3}_T[1-8]" + (r"_AU\d{1,2}" if kind == "AU_INT" else "")
+    found: dict[str, Path] = {}
+    for place in (folder, folder.parent):
+        tops = [entry for entry in sorted(place.iterdir()) if plain(entry.name) == "aucoding" and entry.is_dir()]
+        for coding in [entry for top in tops for entry in sorted(top.iterdir()) if plain(entry.name) == _FOLDERS[kind]]:
+            for path in sorted(coding.glob("*/*.*" if kind == "AU_INT" else "*.*")):
+                if path.suffix.lower() == ".csv" and re.fullmatch(name, path.stem, re.IGNORECASE | re.ASCII):
+                    found.setdefault(path.stem.upper(), path)
+    return found
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    rows = csv.reader(io.StringIO(text, newline=""))
+    try:
+        return [(rows.line_num, [cell.strip() for cell in row]) for row in rows if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {rows.line_num}: expected a row of a CSV file, found {error}") from None
+
+
+def _header(path: Path, cells: list[str]) -> tuple[int, ...]:
+    words = cells[1:]
+    numbers = [re.fullmatch(r"(?:AU)?\s*(\d{1,2})", word, re.IGNORECASE | re.ASCII) for word in words]
+    if words and all(numbers):
+        units = tuple(int(match[1]) for match in numbers)
+    elif len(words) == len(BP4D_PLUS):
+        units = BP4D_PLUS
+    else:
+        raise ValueError(f"{path}, line 1: expected a header with the numbers of action units, or one of "
+                         f"{len(BP4D_PLUS) + 1} words, found {','.join(cells)!r:.60}")
+    if len(set(units)) != len(units):
+        raise ValueError(f"{path}, line 1: expected each action unit once, found {','.join(cells)!r:.60}")
+    return units
+
+
+def _codes(path: Path, rows: list[tuple[int, list[str]]], units: tuple[int, ...], highest: int) -> Codes:
+    table = np.empty((len(rows), 1 + len(units)), np.int64)
+    for place, (line, cells) in enumerate(rows):
+        if len(cells) != table.shape[1]:
+            raise ValueError(f"{path}, line {line}: expected a frame number and {len(units)} codes, found {len(cells)} "
+                             "cells")
+        for column, cell in enumerate(cells):
+            if not re.fullmatch(r"\d{1,9}(\.0+)?", cell, re.ASCII):
+                raise ValueError(f"{path}, line {line}: expected whole numbers, found {cell!r:.40}")
+            table[place, column] = int(cell.split(".")[0])
+        codes = table[place, 1:]
+        wrong = codes[(codes > highest) & (codes != NOT_CODED)]
+        if len(wrong):
+            raise ValueError(f"{path}, line {line}: expected codes 0..{highest} or {NOT_CODED}, found {wrong[0]}")
+    if len(rows) == 0:
+        raise ValueError(f"{path}: expected a row for each coded frame, found none")
+    frames, values = table[:, 0], table[:, 1:]
+    late = np.flatnonzero(np.diff(frames) <= 0)
+    if len(late):
+        raise ValueError(f"{path}, line {rows[late[0] + 1][0]}: expected ascending frame numbers, found "
+                         f"{frames[late[0] + 1]} after {frames[late[0]]}")
+    return Codes(frames, units, np.where(values == NOT_CODED, MISSING, values).astype(np.int8))

@@ -1,0 +1,1 @@
+"""Files of faces, a file a format."""

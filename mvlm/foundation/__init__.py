@@ -1,0 +1,1 @@
+"""The embedded model and what it was pretrained on."""

@@ -1,0 +1,241 @@
+"""Random faces that no twin shows: what `mvlm.foundation.pretrain` learns from, still and moving, as views.
+
+A stranger is a head of a variant of proportions and muscles of its own, with random action units or one of the patterns
+that people show with an emotion, under the nuisances of a scanner. A moving one has these units rise and fall; its
+frames become one dynamic image for each view, as those of a corpus do. Its timing is not the twins': raised cosines of
+any length, cut out of the whole or repeated, where the twins follow published durations.
+"""
+
+import inspect
+import os
+import shutil
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mvlm import prompts
+from mvlm.cache.keys import key, source_key
+from mvlm.faces import dynamics, pose, tracking, views
+from mvlm.settings import RUNS
+from mvlm.twins import expressions, sensors
+from mvlm.twins.expressions import Units
+from mvlm.twins.head import head as heads
+
+CACHE = RUNS / "cache" / "foundation"
+UNITS = tuple(sorted(heads.ACTION_UNITS))
+FAMILY = 16  # faces, each another identity, that share one variant of the head
+HELD_OUT = 1 << 24  # index of the first held-out face: the same ones, however many there are to learn from
+MOVING_STREAM = 1 << 42  # of random numbers
+SECONDS = (2.0, 16.0)  # length of what a moving face shows; only the swaying of the head depends on it
+
+
+class Face(NamedTuple):
+    """One random face: `units`, action unit -> (left, right) intensity, and the emotion they show, or "" for none."""
+
+    units: Units
+    emotion: str
+
+
+class Movement(NamedTuple):
+    """One random face that moves: the units of each frame, evenly spaced in time, and the emotion, or ""."""
+
+    frames: tuple[Units, ...]
+    emotion: str
+
+    @property
+    def units(self) -> Units:
+        """Each unit at its strongest."""
+        strongest: Units = {}
+        for units in self.frames:
+            for unit, sides in units.items():
+                strongest[unit] = max(strongest.get(unit, sides), sides, key=sum)
+        return strongest
+
+
+class Faces(NamedTuple):
+    """Rendered faces: `images` (N,V,S,S,3) uint8, `units` (N,A) mean intensities of `UNITS` (of a moving face where
+    they are strongest), `emotions` (N,) str."""
+
+    images: np.ndarray
+    units: np.ndarray
+    emotions: np.ndarray
+
+    def part(self, rows: slice) -> "Faces":
+        return Faces(*(values[rows] for values in self))
+
+
+class Plan(NamedTuple):
+    """Which faces: `count` to learn from, then `held_out` ones, by a `seed`; `frames` of each, 0 for still ones."""
+
+    count: int
+    held_out: int
+    seed: int
+    frames: int = 0
+
+    @property
+    def indices(self) -> np.ndarray:
+        return np.concatenate([np.arange(self.count), HELD_OUT + np.arange(self.held_out)])
+
+
+# ------------------------------------------------------------------------------------------------------- what they show
+
+
+def random_face(rng: np.random.Generator, emotion: str | None = None) -> Face:
+    """Draws action units: those of `emotion` ("" for units at random), or of any kind when it is None."""
+    if emotion is None:
+        emotion = rng.choice(["", rng.choice(prompts.EMOTIONS), "neutral"], p=[0.45, 0.47, 0.08])
+    if emotion:
+        return Face(expressions.sample_expression(str(emotion), int(rng.integers(1, 5)), rng), str(emotion))
+    return Face(_random_units(int(rng.integers(1, 7)), rng), "")
+
+
+def _random_units(count: int, rng: np.random.Generator, beside: Collection[int] = ()) -> Units:
+    """At most `count` units that are not `beside`, and clash neither with one another nor with those."""
+    units: Units = {}
+    for unit in rng.permutation(UNITS)[:count].tolist():
+        if unit not in beside and not expressions.clash(unit, [*units, *beside]):
+            tilt = rng.normal(0, 0.15)
+            left, right = rng.uniform(0.25, 1.0) * np.clip([1 + tilt, 1 - tilt], 0, 1.3)
+            units[unit] = (float(left), float(right))
+    return units
+
+
+def random_movement(face: Face, frames: int, rng: np.random.Generator) -> Movement:
+    """Lets the units of a face rise and fall over a number of frames, some among other units and an open mouth.
+
+    Half rise and fall once; a fifth is a part of that, such as the rise alone; the others come in bursts.
+    """
+    kind = rng.choice(["whole", "part", "bursts"], p=[0.5, 0.2, 0.3])
+    now = np.linspace(0, 1, frames)
+    if kind == "part":
+        start = rng.uniform(0, 0.5)
+        now = start + (1 - start) * rng.uniform(0.4, 1.0) * now
+    if kind == "bursts":
+        peaks = [(rng.uniform(0, 0.85), rng.uniform(0.15, 0.4), rng.uniform(0.5, 1)) for _ in range(rng.integers(2, 5))]
+        peaks.append((rng.uniform(0.05, 0.6), 0.35, 1.0))  # one of them shows all
+    else:
+        peaks = [(rng.uniform(0, 0.15), rng.uniform(0.7, 1.0), 1.0)]
+    courses = {unit: (sides, _course(now, peaks, 0.03 * rng.normal(), rng)) for unit, sides in face.units.items()}
+    if rng.random() < 0.3:  # what has another cause
+        for unit, sides in _random_units(int(rng.integers(1, 3)), rng, beside=courses).items():
+            courses[unit] = sides, _course(now, [(rng.uniform(0, 0.8), rng.uniform(0.1, 0.5), 0.7)], 0.0, rng)
+    if rng.random() < 0.2 and not any(expressions.clash(unit, courses) for unit in (25, 26)):  # a mouth that talks
+        for unit, gain in ((25, 0.5), (26, 0.3)):
+            if unit not in courses:
+                courses[unit] = (gain, gain), rng.random(frames)
+    shown = [
+        {unit: (left * course[t], right * course[t]) for unit, ((left, right), course) in courses.items() if course[t]}
+        for t in range(frames)
+    ]
+    return Movement(tuple(shown), face.emotion)
+
+
+def _course(now: np.ndarray, peaks: list[tuple[float, float, float]], lag: float, rng: np.random.Generator):
+    """Strength (T,) at times (T,) of the strongest of some peaks (start, length, height), by raised cosines."""
+    strength = np.zeros(len(now))
+    rising, falling = rng.uniform(0.2, 0.5, 2)  # shares of a peak's length; what is left is its height
+    for start, length, height in peaks:
+        along = (now - start - lag) / length
+        edge = np.clip(np.minimum(along / rising, (1 - along) / falling), 0, 1)
+        strength = np.maximum(strength, height * (1 - np.cos(np.pi * edge)) / 2)
+    return strength
+
+
+# ------------------------------------------------------------------------------------------------------ their pictures
+
+
+def render(shown: Face | Movement, variant: int, rng: np.random.Generator) -> np.ndarray:
+    """Three views (3,64,64,3) uint8 of a stranger, as some scanner under some light delivers them.
+
+    Of a movement they are dynamic images. The stranger's head is of a `variant` of proportions and muscles, which no
+    twin uses.
+    """
+    bust = heads.sculpt(heads.random_identity(rng, variant))
+    steepest = rng.uniform(65, 80) if rng.random() < 0.3 else None  # one viewpoint, as of a structured-light scanner
+    moving = isinstance(shown, Movement)
+    sensor = sensors.Sensor(
+        noise=rng.uniform(0, 0.4),
+        ripple=rng.uniform(0, 0.5),
+        holes=rng.uniform(0, 2),
+        pose=5.0,
+        placement=8.0,
+        landmark=rng.uniform(0, 2),
+        sway=rng.uniform(0, 5) if moving else 0.0,
+        moving=moving,
+    )
+    light = (rng.uniform(-0.4, 0.4), rng.uniform(0.2, 0.8), 0.85)
+    # Of every second face the pose is known less well, as where nobody marked any point.
+    error = sensors.rotation(*rng.normal(0, [4, 4, 2])) if rng.random() < 0.5 else np.eye(3)
+    motion, seconds = sensors.motion(sensor, rng), rng.uniform(*SECONDS)
+    find, pictures = tracking.Track() if moving else pose.find_pose, []
+    every = shown.frames if moving else (shown.units,)
+    for t, units in zip(np.linspace(0, seconds, len(every)), every, strict=True):
+        mesh = heads.pose(bust, units)
+        if steepest is not None:
+            mesh = _from_the_front(mesh, steepest)
+        mesh = sensors.scan(mesh, sensor, rng, motion.at(t))
+        found = find(mesh)
+        pictures.append(views.project(mesh, light=light, pose=found._replace(turn=error @ found.turn)))
+    if not moving:
+        return pictures[0]
+    pooled = dynamics.dynamic_image(np.stack(pictures)[..., :1])  # the three colours of shaded geometry are one
+    return np.repeat(pooled, 3, axis=-1)
+
+
+def _from_the_front(mesh, steepest: float):
+    """The mesh without triangles whose normal is more than `steepest` degrees off the viewing direction."""
+    corners = mesh.vertices[mesh.triangles]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    facing = normal[:, 2] > np.cos(np.radians(steepest)) * np.linalg.norm(normal, axis=1)
+    return replace(mesh, triangles=mesh.triangles[facing])
+
+
+def some_faces(indices: Sequence[int], plan: Plan, renderer: Callable = render) -> Faces:
+    """The faces of a plan with these indices; a face does not depend on which others are made."""
+    images, units, emotions = [], [], []
+    kinds = ("", *prompts.EMOTIONS)
+    for index in indices:
+        rng = np.random.default_rng([plan.seed, index] + [MOVING_STREAM] * bool(plan.frames))
+        held_out = index >= HELD_OUT
+        # half of the held-out faces move at random, the others show the emotions in equal numbers
+        kind = None if not held_out else kinds[1 + index // 2 % len(prompts.EMOTIONS)] if index % 2 else ""
+        shown = random_face(rng, kind)
+        if plan.frames:
+            shown = random_movement(shown, plan.frames, rng)
+        images.append(renderer(shown, 1 + 2 * (index // FAMILY) + bool(plan.frames), rng))
+        strongest = shown.units
+        units.append([np.mean(strongest.get(unit, 0.0)) for unit in UNITS])
+        emotions.append(shown.emotion)
+    return Faces(np.stack(images), np.array(units, np.float32), np.array(emotions, "U16"))
+
+
+def address(plan: Plan, renderer: Callable = render) -> str:
+    """Where the faces of a plan are kept: a hash of the plan and of all code that draws them."""
+    other = None if renderer is render else inspect.getsource(renderer)
+    return key({"plan": plan, "source": source_key("mvlm.foundation.random_faces:some_faces"), "renderer": other})
+
+
+def render_faces(plan: Plan, *, jobs: int = 2, cache: Path = CACHE, renderer: Callable = render) -> Faces:
+    """All faces of a plan, those to learn from first; cached by everything that they depend on."""
+    from joblib import Parallel, delayed
+    from tqdm import tqdm
+
+    folder = cache / address(plan, renderer)
+    if not folder.is_dir():
+        shares = np.array_split(plan.indices, -(-len(plan.indices) // (4 * FAMILY)))
+        work = (delayed(some_faces)(share.tolist(), plan, renderer) for share in shares)
+        done = Parallel(n_jobs=jobs, return_as="generator")(work)
+        what = "moving faces" if plan.frames else "faces"
+        parts = list(tqdm(done, total=len(shares), desc=f"rendering {what}", unit=f"{4 * FAMILY} {what}"))
+        staged = folder.with_name(f"{folder.name}.{os.getpid()}")
+        staged.mkdir(parents=True)
+        for name, *values in zip(Faces._fields, *parts, strict=True):
+            np.save(staged / f"{name}.npy", np.concatenate(values))
+        try:
+            staged.rename(folder)
+        except OSError:  # another process was first, with the same faces
+            shutil.rmtree(staged)
+    return Faces(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in Faces._fields))

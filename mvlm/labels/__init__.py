@@ -1,0 +1,1 @@
+"""Pseudo-labels: where the classes of unlabelled samples come from."""

@@ -1,0 +1,376 @@
+"""Equations (1)-(8) of MultiviewVLM and their sum: pure functions of embeddings.
+
+Shapes: B samples of the batch, V views, D embedding, W ranks. The paper's s(a, b) is the cosine, so rows need no unit
+length. Sums, cosines and logarithms are taken in float32 (float64 for float64 input), under autocast too.
+
+Where the text leaves an equation open, each way to read it is a *reading* with a name
+(`mvlm.losses.readings.READINGS`). The defaults (`Readings`) are chosen by the text, never by accuracy.
+
+Memory grows with B, not with its square: matrices of pairs are summed in chunks (`mvlm.losses.chunks`).
+
+On many ranks each rank passes its own B rows, and `gather`, which returns the rows of all ranks as (W*B, ...) and whose
+backward sums over the ranks (`mvlm.ranks.gather.gather`). The mean of the ranks' losses, and of their gradients as DDP
+takes it, is then exactly that of one process with W*B rows, for the temperature too. Batches are of equal size.
+
+Every function raises ValueError, printing what came, for wrong shapes, for rows without a direction (zero or not
+finite), for a temperature that is not positive and for an unknown reading.
+"""
+
+import math
+from collections.abc import Callable, Collection
+from itertools import combinations
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mvlm.losses.chunks import sum_over_rows
+from mvlm.losses.readings import DEFAULT, PARTS, READINGS, UNWEIGHTED, Readings, Weights
+from mvlm.losses.rows import dots, expect_shape, integers, number, precision, same_samples, shape_of, unit_rows
+
+Gather = Callable[[Tensor], Tensor]
+
+
+class Contrastive(NamedTuple):
+    """The contrastive loss (3) and its two halves (1) and (2), each ()."""
+
+    loss: Tensor
+    image_to_text: Tensor
+    text_to_image: Tensor
+
+
+class Terms(NamedTuple):
+    """The objective and its summands before they are weighted, each (); a summand that is not in use is 0."""
+
+    total: Tensor
+    contrastive: Tensor
+    multiview: Tensor
+    positive: Tensor
+    negative: Tensor
+
+
+def identity(x: Tensor) -> Tensor:
+    """The gather of one process: its rows are all rows."""
+    return x
+
+
+def contrastive(
+    image: Tensor,
+    text: Tensor,
+    *,
+    temperature: Tensor | float,
+    groups: Tensor | None = None,
+    gather: Gather = identity,
+) -> Contrastive:
+    """Contrastive loss between images and their texts, equations (1)-(3).
+
+    (1) `L_i2t = -1/B sum_i log( exp(s(v_i, t_i)/tau) / sum_j exp(s(v_i, t_j)/tau) )`, (2) the same with image and text
+    exchanged, (3) the mean of both. This is CLIP's loss.
+
+    Where a text repeats in the batch, that form counts an image's own text as its negative. With `groups`, the rows of
+    an equal group are positives of each other, and the target is shared evenly among them (as in UniCL):
+    `L_i2t = -1/B sum_i 1/|P(i)| sum_{j in P(i)} log(...)`. With all groups different the two are the same. When the
+    embeddings collapse to one point per class, both forms are at best log(B/C) for C balanced classes; nothing is lower
+    in the second form, while the first is lower for embeddings that tell the samples of a class apart.
+
+    Args:
+        image: `(B, D)` image embeddings.
+        text: `(B, D)` embedding of the text of each image.
+        temperature: `()` tau > 0.
+        groups: `(B,)` integers, or None for the paper's plain form.
+        gather: rows of all ranks.
+    """
+    image, text = unit_rows("image", image, 2), unit_rows("text", text, 2)
+    if image.shape != text.shape:
+        raise ValueError(f"image and text must have equal shapes (B, D), got {shape_of(image)} and {shape_of(text)}")
+    return _contrastive(image[:, None], text, temperature, groups, gather)
+
+
+def multiview(
+    views: Tensor,
+    text: Tensor,
+    *,
+    temperature: Tensor | float,
+    groups: Tensor | None = None,
+    reading: str = DEFAULT.multiview,
+    query: Tensor | None = None,
+    gather: Gather = identity,
+) -> Tensor:
+    """Multiview consistency, equation (4): the aggregated views of a sample align with its text.
+
+    The text leaves the form of (4) open. With the normalised views `v_k` and their mean `m = 1/V sum_k v_k`:
+
+    - 4A: `1 - s(m, t)`. Rewards views that disagree: at equal s(v_k, t), the more they spread, the smaller it is.
+    - 4B: the contrastive loss (1)-(3) on (m, t). The default: II-C calls the loss "contrastive-style".
+    - 4C: `1/V sum_k (1 - s(v_k, t))`. No aggregation.
+    - 4D: 4B plus `sum_{a<b} (1 - s(v_a, v_b))`, the only one that asks the views to agree.
+    - 4E: 4B with `m = sum_k w_k v_k`, weights `w = softmax_k(v_k . query)` of a learnt query; 4B where it is zero.
+
+    4A, 4C and the pairs of 4D are means over the batch; the others use `temperature`, `groups` and `gather`.
+
+    Args:
+        views: `(B, V, D)` embeddings of the views of each sample.
+        text: `(B, D)` embedding of the text of each sample.
+        temperature, groups, gather: as in `contrastive`.
+        reading: one of `READINGS.multiview`.
+        query: `(D,)`, for 4E alone.
+    """
+    _expect_reading("(4)", reading, READINGS.multiview)
+    views, text = unit_rows("views", views, 3), unit_rows("text", text, 2)
+    same_samples(views, text)
+    if reading == "4C":
+        return 1 - (views * text[:, None]).sum(2).mean()
+    mean = views.mean(1)
+    if reading == "4E":
+        came = None if query is None else shape_of(query)
+        if came != (views.shape[2],):
+            raise ValueError(f"reading 4E needs a query of shape ({views.shape[2]},), got {came}")
+        mean = (views * (views * query.to(views)).sum(2, keepdim=True).softmax(1)).sum(1)
+    mean = unit_rows("mean of the views", mean, 2)  # (B, D)
+    if reading == "4A":
+        return 1 - (mean * text).sum(1).mean()
+    loss = _contrastive(mean[:, None], text, temperature, groups, gather).loss
+    if reading == "4D":
+        a, b = _pair_rows(views)
+        loss = loss + (1 - (a * b).sum(2)).sum(1).mean()
+    return loss
+
+
+def positive_pairs(count: int) -> list[tuple[int, int]]:
+    """Equation (5): every pair of different views of one sample, as indices; three pairs for three views."""
+    return list(combinations(range(count), 2))
+
+
+def positive_loss(
+    views: Tensor,
+    *,
+    reading: str = DEFAULT.positive,
+    scale: Tensor | float = 1.0,
+    bias: Tensor | float = 0.0,
+    temperature: Tensor | float | None = None,
+    gather: Gather = identity,
+) -> Tensor:
+    """Loss of the positive pairs, equation (6), over the pairs P of `positive_pairs` of every sample.
+
+    With `x = scale * s(a, b) + bias`, and s itself at the defaults of scale and bias:
+
+    - 6A: `-1/|P| sum_P log sigma(x)`. The default; at scale 1 its floor is log(1 + 1/e) = 0.3133.
+    - 6B: the same with `x / tau`.
+    - 6C: `1/|P| sum_P (1 - sigma(x))`.
+    - 6D: `-log( 1/|P| sum_P sigma(x) )`.
+
+    Args:
+        views: `(B, V, D)` embeddings of the views of each sample, V >= 2.
+        reading: one of `READINGS.positive`.
+        scale, bias: `()` each.
+        temperature: `()` tau > 0, for 6B alone.
+        gather: rows of all ranks; no pair crosses samples, so that only the logarithm of 6D needs it.
+    """
+    _expect_reading("(6)", reading, READINGS.positive)
+    views = unit_rows("views", views, 3)
+    a, b = _pair_rows(views)
+    scale, bias = _line(views, reading == "6B", scale, bias, temperature)
+    x = scale * (a * b).sum(2) + bias
+    if reading == "6C":
+        return x.neg().sigmoid().mean()
+    if reading == "6D":
+        return -gather(x.sigmoid().mean()[None]).mean().log()
+    return -F.logsigmoid(x).mean()
+
+
+def negative_loss(
+    views: Tensor,
+    *,
+    labels: Tensor,
+    subjects: Tensor | None = None,
+    reading: str = DEFAULT.negative,
+    scale: Tensor | float = 1.0,
+    bias: Tensor | float = 0.0,
+    temperature: Tensor | float | None = None,
+    gather: Gather = identity,
+) -> Tensor:
+    """Loss of the negative pairs, equation (8), over the pairs N of (7).
+
+    N pairs any view of one sample with any view of another whose label differs. The text allows both to show the same
+    subject; with `subjects`, only pairs of different subjects count (the reading of the paper's figure). A batch
+    without such a pair has the loss 0. With `x = scale * s(a, b) + bias`:
+
+    - 8A: `-1/|N| sum_N log(1 - sigma(x))`. The default. With 6A, SigLIP over views, with means where SigLIP sums.
+    - 8B: the same with `x / tau`.
+    - 8C: `1/|N| sum_N sigma(x)`.
+    - 8D: `-log( 1/|N| sum_N (1 - sigma(x)) )`.
+
+    Args:
+        views: `(B, V, D)` embeddings of the views of each sample.
+        labels: `(B,)` integers, the emotion or pseudo-label of each sample.
+        subjects: `(B,)` integers, or None.
+        reading: one of `READINGS.negative`.
+        scale, bias: `()` each.
+        temperature: `()` tau > 0, for 8B alone.
+        gather: rows of all ranks.
+    """
+    _expect_reading("(8)", reading, READINGS.negative)
+    views = unit_rows("views", views, 3)
+    ids = [integers("labels", labels, views)]
+    if subjects is not None:
+        ids.append(integers("subjects", subjects, views))
+    scale, bias = _line(views, reading == "8B", scale, bias, temperature)
+    batch, count, _ = views.shape
+    ids = torch.stack(ids, 1)  # (B, 1 or 2)
+    every = gather(ids)  # (W*B, 1 or 2)
+
+    def over_pairs(views: Tensor, ids: Tensor, others: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+        x = dots(-scale * views.flatten(0, 1), others, -bias)  # 1 - sigma(x) = sigma(-x)
+        value = x.neg().sigmoid() if reading == "8C" else x.sigmoid() if reading == "8D" else F.logsigmoid(x)
+        value = value.view(len(views), count, -1, count).sum((1, 3))  # (rows, W*B): over pairs of views
+        negative = (ids[:, None] != every).all(2)
+        return (value * negative).sum()
+
+    others = gather(views).flatten(0, 1)  # (W*B*V, D)
+    total = sum_over_rows(over_pairs, (views, ids), others, scale, bias, width=count * len(others))
+    # Ranks may hold different numbers of pairs: each divides by their mean, so that the mean of the ranks is |N|'s.
+    pairs = _count_negatives(every) * count**2 / (len(every) / batch)
+    mean = total / max(pairs, 1)
+    if reading == "8C" or not pairs:
+        return mean
+    return -gather(mean[None]).mean().log() if reading == "8D" else -mean
+
+
+def objective(
+    views: Tensor,
+    text: Tensor,
+    *,
+    temperature: Tensor | float,
+    labels: Tensor,
+    use: Collection[str] = PARTS,
+    readings: Readings = DEFAULT,
+    weights: Weights = UNWEIGHTED,
+    plain: bool = False,
+    subjects: Tensor | None = None,
+    scale: Tensor | float = 1.0,
+    bias: Tensor | float = 0.0,
+    query: Tensor | None = None,
+    gather: Gather = identity,
+) -> Terms:
+    """The training objective: the weighted sum of the parts in use.
+
+    "contrastive" is (1)-(3) of every view with the text of its sample, on B*V rows; "pairs" is (6) + (8); "multiview"
+    is (4). The paper never writes the total; its ablation adds the parts in this order. Readings of the total are
+    `weights`, and `use` without "multiview" where (4) is taken for a rule of inference.
+
+    Args:
+        views: `(B, V, D)` embeddings of the views of each sample.
+        text: `(B, D)` embedding of a prompt of each sample's label.
+        temperature: `()` tau > 0.
+        labels: `(B,)` integers; samples of one label are each other's positives in (1)-(4), others negatives in (8).
+        use: some of `PARTS`.
+        readings: of (4), (6) and (8).
+        weights: of the summands.
+        plain: the paper's own (1)-(3), where only a row's own text is its positive.
+        subjects: `(B,)` integers, see `negative_loss`.
+        scale, bias: of (6) and (8).
+        query: `(D,)`, see reading 4E of `multiview`.
+        gather: rows of all ranks.
+    """
+    unknown = sorted(set(use) - set(PARTS))
+    if unknown or not use:
+        raise ValueError(f"use must name some of {', '.join(PARTS)}, got {sorted(use)}")
+    for name, weight in weights._asdict().items():
+        if not math.isfinite(weight):
+            raise ValueError(f"the weight of {name} must be finite, got {weight}")
+    expect_shape("views", views, 3)
+    expect_shape("text", text, 2)
+    same_samples(views, text)
+    labels = integers("labels", labels, views)
+    groups = None if plain else labels
+    aligned = of_views = positive = negative = views.new_zeros((), dtype=precision(views))
+    if "contrastive" in use:
+        unit = unit_rows("views", views, 3), unit_rows("text", text, 2)
+        aligned = _contrastive(*unit, temperature, groups, gather).loss
+    if "multiview" in use:
+        options = {"reading": readings.multiview, "query": query, "gather": gather}
+        of_views = multiview(views, text, temperature=temperature, groups=groups, **options)
+    if "pairs" in use:
+        options = {"scale": scale, "bias": bias, "temperature": temperature, "gather": gather}
+        positive = positive_loss(views, reading=readings.positive, **options)
+        negative = negative_loss(views, labels=labels, subjects=subjects, reading=readings.negative, **options)
+    parts = (aligned, of_views, positive, negative)
+    total = sum(weight * part for weight, part in zip(weights, parts, strict=True))
+    return Terms(total, *parts)
+
+
+def _contrastive(
+    views: Tensor, text: Tensor, temperature: Tensor | float, groups: Tensor | None, gather: Gather
+) -> Contrastive:
+    """(1)-(3) on B*V rows of unit length: each view (B, V, D) with the text (B, D) of its sample.
+
+    A text stands V times among those rows: equal columns, which add log V to every logarithm of (1), and equal rows,
+    with one mean in (2). So B*V x W*B cosines do for B*V x W*B*V.
+    """
+    tau = number("temperature", temperature, views, positive=True)
+    count = views.shape[1]
+    all_views, all_text = gather(views), gather(text)
+    if groups is None:
+        own = ((views * text[:, None]).sum(2).mean() / tau,) * 2
+    else:
+        groups = integers("groups", groups, views)
+        every = gather(groups)
+        # The mean over the positives of a cosine is the cosine with their mean.
+        own = (
+            (views * _means(all_text, every, groups)[:, None]).sum(2).mean() / tau,
+            (text * _means(all_views.mean(1), every, groups)).sum(1).mean() / tau,
+        )
+
+    def log_sums(a: Tensor, b: Tensor, tau: Tensor) -> Tensor:
+        return dots(a / tau, b).logsumexp(1).sum()
+
+    def half(a: Tensor, b: Tensor, own: Tensor) -> Tensor:
+        return sum_over_rows(log_sums, (a,), b, tau, width=len(b)) / len(a) - own
+
+    image_to_text = half(views.flatten(0, 1), all_text, own[0]) + math.log(count)
+    text_to_image = half(text, all_views.flatten(0, 1), own[1])
+    return Contrastive((image_to_text + text_to_image) / 2, image_to_text, text_to_image)
+
+
+def _means(x: Tensor, groups: Tensor, wanted: Tensor) -> Tensor:
+    """Mean of the rows (N, D) of each group, for the groups (B,) wanted: (B, D)."""
+    names, place, sizes = groups.unique(return_inverse=True, return_counts=True)
+    sums = x.new_zeros(len(names), x.shape[1]).index_add(0, place, x)
+    return (sums / sizes[:, None])[torch.searchsorted(names, wanted)]
+
+
+def _count_negatives(ids: Tensor) -> int:
+    """Ordered pairs of rows (N, 1 or 2) that differ in every column, without a matrix of pairs."""
+
+    def equal(rows: Tensor) -> int:
+        return int(rows.unique(dim=0, return_counts=True)[1].square().sum())
+
+    same = sum(equal(ids[:, [k]]) for k in range(ids.shape[1]))
+    return len(ids) ** 2 - same + (equal(ids) if ids.shape[1] == 2 else 0)
+
+
+def _line(
+    like: Tensor, tempered: bool, scale: Tensor | float, bias: Tensor | float, temperature: Tensor | float | None
+) -> tuple[Tensor, Tensor]:
+    """Scale and bias () of the cosine inside a sigmoid, both divided by tau where a reading asks for it."""
+    scale, bias = number("scale", scale, like), number("bias", bias, like)
+    if not tempered:
+        return scale, bias
+    if temperature is None:
+        raise ValueError("readings 6B and 8B need a temperature, got None")
+    tau = number("temperature", temperature, like, positive=True)
+    return scale / tau, bias / tau
+
+
+def _expect_reading(equation: str, reading: str, known: tuple[str, ...]) -> None:
+    if reading not in known:
+        raise ValueError(f"unknown reading {reading!r} of equation {equation}, expected one of {', '.join(known)}")
+
+
+def _pair_rows(views: Tensor) -> tuple[Tensor, Tensor]:
+    """Both members of every positive pair, `(B, pairs, D)` each."""
+    if views.shape[1] < 2:
+        raise ValueError(f"positive pairs need at least two views, got views of shape {shape_of(views)}")
+    first, second = torch.tensor(positive_pairs(views.shape[1])).T
+    return views[:, first], views[:, second]

@@ -1,0 +1,1 @@
+"""Notebooks run by their content, their results verified, their pages."""

@@ -1,0 +1,1 @@
+"""Tables and figures that say where every number comes from."""

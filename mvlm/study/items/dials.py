@@ -1,0 +1,146 @@
+"""How hard the twins are: what the frozen foundation makes of them when one of their dials is turned.
+
+It describes and changes nothing: every number of the tables is measured at 1, the value of all dials. The same people,
+takes and errors are drawn at every setting, so that settings can be compared person by person.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+import mvlm.settings
+from mvlm.cache import workers
+from mvlm.cache.keys import key, source_key
+from mvlm.labels.clusters import aggregate, unit_rows
+from mvlm.measures import evaluate
+from mvlm.measures.statistics import chance, corrected_resampled_t, summary
+from mvlm.prompts import prompts_for
+from mvlm.samples import Rendering, catalogue, view_source
+from mvlm.settings import Settings
+from mvlm.study.benchmarks import BENCHMARKS
+from mvlm.study.embeddings import frozen, image_source, model_key, write
+from mvlm.twins.twin import Dials, Twin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+# Benchmark -> the dials of its twin that are turned: those that can matter there, in the order of the figure.
+ASKED = {
+    "BU-3DFE-II": ("strength", "variation", "identity", "noise", "holes", "pose", "landmark"),
+    "BU-4DFE": ("strength", "variation", "irregularity", "noise", "pose"),
+}
+VALUES = (0.5, 1.0, 2.0)
+SUBJECTS, SMOKE_SUBJECTS = 12, 3
+SMOKE_DIALS = 1
+# Columns of the CSV, with their units.
+COLUMNS = {
+    "benchmark": "corpus and subset",
+    "data_kind": "twin",
+    "dial": "what is turned, see mvlm.twins.twin.Dials",
+    "value": "factor; 1 is the twin itself",
+    "accuracy": "percent, zero-shot prompts on the mean view, frozen foundation",
+    "low": "percent, lower end of the 95 % interval by bootstrap over subjects",
+    "high": "percent, upper end of it",
+    "difference": "percentage points above the twin itself, same people and takes; empty at 1",
+    "difference_low": "points, lower end of the 95 % interval by the paired t over subjects",
+    "difference_high": "points, upper end of it",
+    "chance": "percent, a guess among the classes",
+    "n": "samples",
+    "subjects": "subjects",
+    "profile": "smoke, quick or full",
+}
+
+
+class Setting(NamedTuple):
+    """The twin of a benchmark with one dial at one value."""
+
+    benchmark: str
+    dial: str
+    value: float
+
+    @property
+    def twin(self) -> Twin:
+        return Twin(BENCHMARKS[self.benchmark].corpus, replace(Dials(), **{self.dial: self.value}))
+
+
+def turned(chosen: Settings | None = None) -> pd.DataFrame:
+    """Accuracy of the frozen foundation at every setting, computing what is missing; rows with `COLUMNS`.
+
+    Args:
+        chosen: None reads the settings from the environment. `data` plays no part: only a twin has dials.
+    """
+    import pandas as pd
+
+    chosen = replace(Settings.from_environment() if chosen is None else chosen, data=None)
+    count = SMOKE_DIALS if chosen.profile == "smoke" else None
+    settings = [Setting(name, dial, value) for name, all_ in ASKED.items() for dial in all_[:count] for value in VALUES]
+    with workers.on(chosen.scheduler):
+        found = {setting: _record(setting, chosen) for setting in settings}
+    rows = []
+    for setting, record in found.items():
+        usual = found[setting._replace(value=1.0)]
+        correct, subjects = np.array(record["correct"]), np.array(record["subjects"])
+        spread = summary(correct, np.zeros(len(correct), int), subjects)
+        row = {"benchmark": setting.benchmark, "data_kind": "twin", "dial": setting.dial, "value": setting.value}
+        row |= {"accuracy": 100 * spread.mean, "low": 100 * spread.low, "high": 100 * spread.high}
+        if setting.value != 1:
+            gains = 100.0 * (correct.astype(int) - np.array(usual["correct"]))
+            test = corrected_resampled_t(np.array([gains[subjects == each].mean() for each in np.unique(subjects)]), 0)
+            row |= {"difference": test.mean, "difference_low": test.low, "difference_high": test.high}
+        row |= {"chance": 100 * chance(len(BENCHMARKS[setting.benchmark].emotions)), "n": spread.n}
+        rows.append(row | {"subjects": spread.subjects, "profile": chosen.profile})
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def prepare_dials(settings: Settings) -> None:
+    """Computes what the notebook on dials needs."""
+    turned(settings)
+
+
+def _record(setting: Setting, chosen: Settings) -> dict[str, list]:
+    """Names, subjects and whether the frozen foundation is right, of the samples of a few people at one setting."""
+    benchmark, twin = BENCHMARKS[setting.benchmark], setting.twin
+    every = sorted({item.subject for item in twin.items})
+    wanted = SMOKE_SUBJECTS if chosen.profile == "smoke" else SUBJECTS
+    subjects = [every[place] for place in np.linspace(0, len(every) - 1, wanted).round().astype(int)]
+    path = _path(setting, twin, subjects, chosen)
+    if not path.is_file():
+        of = frozen(twin, benchmark.emotions, chosen, subjects)
+        rows = np.flatnonzero(benchmark.select(of.samples))
+        said = _predicted(np.load(of.views, mmap_mode="r")[0][rows], of.text, of.prompt_class)
+        true = of.samples.emotions[rows]
+        record = {
+            "names": of.samples.names[rows].tolist(),
+            "subjects": of.samples.subjects[rows].tolist(),
+            "correct": (np.array(benchmark.emotions)[said] == true).tolist(),
+        }
+        write(path, lambda file: file.write(json.dumps(record).encode()))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _path(setting: Setting, twin: Twin, subjects: list[str], chosen: Settings) -> Path:
+    content = {
+        "benchmark": setting.benchmark,
+        "samples": catalogue(twin, subjects).names.tolist(),
+        "corpus": twin.fingerprint,
+        "model": model_key(chosen),
+        "rendering": Rendering.of(chosen),
+        "views": view_source(twin),
+        "images": image_source(),
+        "prompts": prompts_for(BENCHMARKS[setting.benchmark].emotions)[0],
+        "source": source_key("mvlm.study.items.dials:_predicted", "mvlm.study.benchmarks:Benchmark"),
+    }
+    return mvlm.settings.RUNS / "records" / f"{key(content)}.json"
+
+
+def _predicted(views: np.ndarray, text: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """(N,) class whose prompts are nearest to the mean view of each of the samples (N, V, D)."""
+    rows = unit_rows("text", text)
+    prototypes = np.stack([rows[classes == each].mean(0) for each in np.unique(classes)])
+    return evaluate.zero_shot(aggregate(views), prototypes)

@@ -1,0 +1,1 @@
+"""The parametric head that draws the twins."""

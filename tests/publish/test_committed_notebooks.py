@@ -1,0 +1,227 @@
+"""Every committed notebook runs at PROFILE=smoke through the runner, and keeps what it promises.
+
+More than 20 s: eighteen notebooks, with every method of the study on every benchmark. One runs in a kernel of its own;
+the cells of the others in this process, where what they import is there already. All share one cache of records.
+"""
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import matplotlib
+import pandas as pd
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from mvlm.publish import notebooks
+from mvlm.publish.notebooks import NOTEBOOKS, run_notebook
+from mvlm.settings import VARIABLES
+from mvlm.study.benchmarks import TABLES
+from mvlm.study.items.foundation import FOUNDATIONS, MEASURES, PROTOCOLS
+from mvlm.study.items.summary import FOUNDATION, LEVELS, QUESTIONS, studied
+from mvlm.study.items.summary_inspections import KNOWS, LABELS, NAMES, ON, VIEWS
+from mvlm.study.methods import READINGS, TABLE_METHODS
+from mvlm.twins.export import export
+from mvlm.twins.twin import VERSIONS, Twin
+
+
+def execute_here(name: str, folder: Path, parameters: dict, executed: Path) -> None:
+    """In place of a kernel: the cells in this process, and the notebook as it is for its page."""
+    text = (folder / f"{name}.ipynb").read_text(encoding="utf-8")
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(user_module=ModuleType("cells"))  # a module of another name than `__main__`
+    with matplotlib.rc_context():
+        for cell in json.loads(text)["cells"]:
+            if cell["cell_type"] == "code":
+                shell.run_cell("".join(cell["source"])).raise_error()
+            if "parameters" in cell["metadata"].get("tags", []):
+                shell.user_ns.update(parameters)
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    executed.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Runs a notebook at smoke size into a folder of its own; returns its outcome and that folder."""
+
+    def run(name: str, parameters: dict | None = None, *, kernel: bool = False, **settings: str):
+        if not kernel:
+            monkeypatch.setattr(notebooks, "_execute", execute_here)
+        for variable in VARIABLES:
+            monkeypatch.delenv(variable, raising=False)
+        for variable, value in {"PROFILE": "smoke", **settings}.items():
+            monkeypatch.setenv(variable, value)
+        results = tmp_path / "results"
+        return run_notebook(name, parameters, results=results, runs=tmp_path / "runs"), results
+
+    return run
+
+
+def test_no_notebook_is_left_out():
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {
+        "00-audit",
+        "01-faces-and-views",
+        "03-loss-by-hand",
+        "04-gradients",
+        "05-readings",
+        "06-ranks",
+        "07-dynamic-images",
+        "02-model",
+        "08-dials",
+        "10-table1",
+        "11-table2",
+        "12-table3",
+        "13-summary",
+        "14-transfer",
+        "20-fig3-fig6",
+        "21-fig4-fig5",  # in test_timings
+        "22-fig7",
+        "90-deviations",
+    }
+
+
+def test_audit(smoke):
+    outcome, results = smoke("00-audit")
+    claims = pd.read_csv(results / "tables/audit.csv", keep_default_na=False)
+    assert outcome.ran and len(claims) == 39
+    assert "| 39 | III · Tables I-III |" in (results / "tables/audit.md").read_text()
+    assert set(pd.read_csv(results / "figures/audit.csv")["panel"]) == {"margin", "speed-up", "epoch"}
+
+
+def test_faces_and_views(smoke):
+    outcome, results = smoke("01-faces-and-views", {"SIZE": 32})
+    assert outcome.ran and {path.suffix for path in outcome.outputs} == {".png", ".pdf", ".csv", ".json"}
+    scans = pd.read_csv(results / "figures/faces-expressions.csv")
+    assert len(scans) == 21 and scans["emotion"].nunique() == 7
+    about = json.loads((results / "figures/faces-expressions.json").read_text())
+    assert about["data_kind"] == "twin" and about["twin_version"] == VERSIONS
+
+
+def test_dynamic_images(smoke):
+    outcome, results = smoke("07-dynamic-images", {"SIZE": 24, "COUNTS": [2, 4], "LONGEST": 8, "PEOPLE": 6})
+    assert outcome.ran and len(outcome.outputs) == 24
+    turned = pd.read_csv(results / "figures/dynamic-following.csv").groupby("corpus")["most"].max()
+    assert turned["BP4D"] > turned["BU-4DFE"]
+    ceiling = pd.read_csv(results / "figures/dynamic-ceiling.csv")
+    assert len(ceiling) == 6 and ceiling["n"].tolist() == [36] * 3 + [48] * 3
+    found = pd.read_csv(results / "figures/dynamic-convergence.csv")
+    whole = found[found["count"] == found["frames"]]
+    assert len(found) == 18 and len(whole) == 6 and (whole["correlation"] > 1 - 1e-9).all()
+    forms = pd.read_csv(results / "figures/dynamic-forms.csv")
+    assert (forms.loc[forms["form"] == "harmonic", "correlation"] > 0.9).all()
+
+
+def test_loss_by_hand(smoke):
+    outcome, results = smoke("03-loss-by-hand")
+    curves = pd.read_csv(results / "figures/loss-by-hand.csv")
+    assert outcome.ran and list(curves["degrees"]) == list(range(-180, 181, 4))
+
+
+def test_gradients(smoke):
+    _, results = smoke("04-gradients", {"PEOPLE": 2, "STEPS": 3})
+    watched = pd.read_csv(results / "figures/gradients-training.csv")
+    assert set(watched["temperature"]) == {"learnt", "τ = 1", "τ = 0.07", "τ = 0.01"}
+    assert set(watched["step"]) == {0, 1, 2}
+    assert json.loads((results / "figures/gradients-training.json").read_text())["data_kind"] == "twin"
+
+
+def test_readings(smoke):
+    outcome, results = smoke("05-readings")
+    table = pd.read_csv(results / "tables/readings.csv")
+    assert outcome.ran and set(table["method"]) == set(READINGS) and set(table["data_kind"]) == {"twin"}
+    assert set(table["benchmark"]) == {"Bosphorus"} and set(table["folds"]) == {2}
+    assert json.loads((results / "figures/readings.json").read_text())["notebook"] == "05-readings"
+
+
+def test_ranks(smoke):
+    _, results = smoke("06-ranks", {"RANKS": [2]})
+    ways = pd.read_csv(results / "figures/ranks-gathers.csv").set_index("way")
+    assert set(ways.index[ways["exact"]]) == set("DEHI") and ways.loc["A", "encoder_size"] == 0.5
+
+
+def test_model(smoke, tmp_path: Path):
+    spread = {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 12, "subjects": 2}
+    card = {"sha256": "0" * 64, "head": "", "twin_version": 2, "recipe": {"sequences": 4}}
+    card |= {"held_out": {"dynamic": dict.fromkeys(MEASURES, 0.5)}, "twins": {"BP4D": dict.fromkeys(PROTOCOLS, spread)}}
+    (tmp_path / "without-sequences.json").write_text(json.dumps(card))
+    _, results = smoke("02-model", {"CARDS": str(tmp_path)})
+    table = pd.read_csv(results / "tables/foundation.csv")
+    assert set(table["pretrained_on"]) == {"still faces alone"} and set(table["value"]) == {50}
+    assert (results / "figures/foundation.png").is_file()
+
+
+def test_dials(smoke):
+    _, results = smoke("08-dials")
+    table = pd.read_csv(results / "figures/dials.csv")
+    assert set(table["benchmark"]) == {"BU-3DFE-II", "BU-4DFE"} and set(table["profile"]) == {"smoke"}
+    assert set(table["value"]) == {0.5, 1, 2} and set(table["data_kind"]) == {"twin"}
+
+
+@pytest.mark.parametrize(("item", "printed"), [("table1", 17), ("table2", 15), ("table3", 12)])
+def test_tables(smoke, item: str, printed: int):
+    notebook = {"table1": "10-table1", "table2": "11-table2", "table3": "12-table3"}[item]
+    outcome, results = smoke(notebook, kernel=item == "table2")
+    table = pd.read_csv(results / f"tables/{item}.csv", keep_default_na=False, na_values=[""])
+    ours = table["source"] == "measured"
+    assert set(table.loc[ours, "method"]) == set(TABLE_METHODS) and set(table.loc[ours, "profile"]) == {"smoke"}
+    assert set(table.loc[ours, "benchmark"]) == set(TABLES[item].benchmarks)
+    assert set(table.loc[ours, "data_kind"]) == {"twin"} and (~ours).sum() == printed
+    assert table.loc[ours, "paper"].isna().all() and table.loc[~ours, "mean"].isna().all()  # no column is shared
+    about = json.loads((results / f"tables/{item}.json").read_text())
+    assert about["data_kind"] == "twin" and about["content_key"] and set(about["supervision"]) == set(TABLE_METHODS)
+    assert outcome.page.is_file()
+
+
+def test_figures_3_and_6(smoke):
+    _, results = smoke("20-fig3-fig6")
+    for item, measured, ours in (("fig3", "mean", 4 * 7), ("fig6", "difference", 3 * 7)):
+        frame = pd.read_csv(results / f"figures/{item}.csv", keep_default_na=False, na_values=[""])
+        assert frame["source"].value_counts()["measured"] == ours and frame["asked"].nunique() == 8
+        assert frame[["paper", measured]].notna().sum(axis=1).max() == 1  # no row has both
+        about = json.loads((results / f"figures/{item}.json").read_text())
+        assert about["data_kind"] == "twin" and about["content_key"]
+    assert frame.loc[frame["paper"].notna(), ["benchmark", "method", "paper", "qualifier"]].to_numpy().tolist() == [
+        ["BU-3DFE-I", "full", 8, "over"]
+    ]
+
+
+def test_summary(smoke):
+    _, results = smoke("13-summary")
+    frame = pd.read_csv(results / "tables/summary.csv", keep_default_na=False, na_values=[""])
+    asked = {question.title for question in QUESTIONS}
+    assert set(frame["question"]) == asked | {LEVELS, VIEWS, LABELS, KNOWS, NAMES, FOUNDATION}
+    assert set(frame["method"].dropna()) == set(studied())
+    assert set(frame.loc[frame["question"] == VIEWS, "at"]) == {"front", "left", "right", "fused"}
+    assert set(frame.loc[frame["question"] == LABELS, "at"]) == {"1 %", "5 %", "10 %", "100 %"}
+    assert set(frame.loc[frame["question"].isin([VIEWS, LABELS, KNOWS, NAMES]), "benchmark"]) == set(ON)
+    assert set(frame.loc[frame["question"] == FOUNDATION, "title"]) == set(FOUNDATIONS.values())
+    assert len(list((results / "figures").glob("summary*.png"))) == 4
+
+
+def test_transfer(smoke, tmp_path: Path):
+    export(Twin("BU-3DFE"), tmp_path / "data", subjects=6)
+    outcome, results = smoke("14-transfer", DATA=str(tmp_path / "data"))
+    table = pd.read_csv(results / "tables/transfer.csv")
+    assert outcome.ran and set(table["subjects"]) == {3} and set(table["data_kind"]) == {"supplied"}
+    assert {"zero-shot", "adapted, inductive", "adapted, transductive"} <= set(table["protocol"])
+    assert ((table["low"] <= table["mean"] + 1e-9) & (table["mean"] <= table["high"] + 1e-9)).all()
+
+
+def test_deviations(smoke):
+    outcome, results = smoke("90-deviations")
+    silences = pd.read_csv(results / "tables/deviations.csv", keep_default_na=False)
+    assert outcome.ran and "BP4D: classes" in set(silences["topic"]) and (silences["choice"] != "").all()
+    assert "multiview = '4B'" in (results / "tables/deviations.md").read_text()
+
+
+def test_where_the_model_looks(smoke):
+    outcome, results = smoke("22-fig7")
+    assert outcome.ran and len(outcome.outputs) == 12
+    sheet = pd.read_csv(results / "figures/fig7.csv")
+    assert len(sheet) == 18 and sheet["emotion"].nunique() == 6 and sheet["name"].str.startswith("F001").all()
+    checks = pd.read_csv(results / "figures/fig7-checks.csv")
+    assert checks["measure"].value_counts().to_dict() == {
+        "randomisation": 6, "removal": 4, "consistency": 3, "accuracy": 2
+    }  # fmt: skip
+    about = json.loads((results / "figures/fig7-regions.json").read_text())
+    assert about["trained_on"] == "BP4D" and about["shown"] == "BU-4DFE" and about["data_kind"] == "twin"

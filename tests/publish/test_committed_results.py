@@ -1,0 +1,84 @@
+"""Every number in results/ resolves: to its notebook, its content key, its kind of data, and what its columns mean."""
+
+import csv
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from mvlm.publish.notebooks import NOTEBOOKS, content_key
+from mvlm.samples import open_corpus
+from mvlm.settings import RESULTS, Settings
+from mvlm.study.benchmarks import BENCHMARKS
+
+KINDS = {"twin", "sample", "supplied"}
+KIND = Settings().results_name("twin")
+BEARING = {".csv", ".md", ".tex", ".png", ".pdf"}
+
+
+def bearing() -> list[Path]:
+    """Files that show numbers or are drawn from them."""
+    return [path for path in sorted(RESULTS.rglob("*")) if path.is_file() and path.suffix in BEARING]
+
+
+def about(path: Path) -> dict:
+    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def data_of(sidecar: dict) -> dict:
+    """What a sidecar says that the results depend on."""
+    names = ("notebook", "parameters", "settings", "data_kind", "fingerprints", "measurements")
+    return {name: sidecar[name] for name in names if name in sidecar}
+
+
+@cache
+def key_now(notebook: str, data: str) -> str:
+    """The content key of a notebook with the code as it is and such data."""
+    read = json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))
+    return content_key(read, json.loads(data))
+
+
+@pytest.mark.parametrize("path", bearing(), ids=lambda path: path.relative_to(RESULTS).as_posix())
+def test_a_result_resolves_through_its_sidecar(path: Path):
+    assert path.with_suffix(".json").is_file(), "no sidecar"
+    sidecar = about(path)
+    assert sidecar["item"] == path.stem
+    notebook = NOTEBOOKS / f"{sidecar['notebook']}.ipynb"
+    assert notebook.is_file(), f"no notebook {sidecar['notebook']}"
+    declared = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]["mvlm"]
+    assert path.relative_to(RESULTS).as_posix() in declared["outputs"]
+    assert sidecar["content_key"] == key_now(sidecar["notebook"], json.dumps(data_of(sidecar))), "made by other code"
+    assert sidecar["data_kind"] == "twin"  # nothing else is written here
+    settings = sidecar["settings"]
+    assert (settings["profile"], settings["model"], settings["pretrained"]) == ("quick", "mvlm-tiny", None)
+    assert set(sidecar["fingerprints"]) == set(declared.get("corpora", []))
+    assert sidecar["fingerprints"] == {name: open_corpus(name).fingerprint for name in declared.get("corpora", [])}
+    measured = {Path(name).name.format(kind=KIND) for name in declared.get("measured", [])}
+    assert set(sidecar.get("measurements", {})) == measured
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in bearing() if path.suffix == ".csv"], ids=lambda path: path.relative_to(RESULTS).as_posix()
+)
+def test_every_column_is_described_and_every_row_says_its_data(path: Path):
+    sidecar = about(path)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows and list(sidecar["columns"]) == sorted(rows[0])  # sidecars are sorted by name
+    assert all(isinstance(meaning, str) for meaning in sidecar["columns"].values())
+    allowed = KINDS | {"paper", "strangers", "twin and twin"}
+    for row in rows:
+        if "data_kind" in row:
+            assert row["data_kind"] in allowed - {"sample", "supplied"}
+        if row.get("source") in ("transcribed", "not stated"):
+            assert all(not row.get(measured) for measured in ("mean", "difference", "low", "high"))
+        if row.get("source") == "measured":
+            assert not row.get("paper")
+        if "folds" in sidecar and row.get("benchmark") in BENCHMARKS and row.get("folds"):
+            assert int(row["folds"]) == sidecar["folds"][row["benchmark"]]
+
+
+def test_no_sidecar_is_alone():
+    for path in RESULTS.rglob("*.json"):
+        assert path.with_suffix(".csv").is_file(), f"{path.name} describes nothing"
