@@ -86,7 +86,7 @@ def test_a_worker_that_dies_loses_only_its_run(monkeypatch: pytest.MonkeyPatch, 
     part = runs.Part(BENCHMARKS["BU-4DFE"], Twin("BU-4DFE"), None, None, {"model": "fake"}, {})
     mark = tmp_path / "mark"
     monkeypatch.setattr(runs, "embedded", lambda *_: (SimpleNamespace(of=lambda _: None), str(mark)))
-    kind = runs.Kind("runs", pairs_die, "tests.test_workers:pairs_die")
+    kind = runs.Kind("runs", pairs_die, "tests.cache.test_workers:pairs_die")
     names = list(METHODS)[:6]
     missing = [
         (part, runs.Cell(METHODS[name], 0, 1, 0), ([], []), tmp_path / "records" / f"{name}.json") for name in names

@@ -3,12 +3,12 @@
 import pytest
 import torch
 import torch.distributed as dist
-from mvlm.ranks.gather import gather, in_order
 from torch import nn
 
 from mvlm import losses
 from mvlm.losses import chunks
 from mvlm.ranks import group
+from mvlm.ranks.gather import gather, in_order
 from mvlm.study.items import ways_to_gather
 from mvlm.study.items.ways_to_gather import KeepOwnSlice, put_back
 

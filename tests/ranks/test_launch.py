@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from mvlm.ranks.gather import gather
 
 from mvlm.ranks import group, launch
+from mvlm.ranks.gather import gather
 from mvlm.ranks.launch import Plan, RankError
 from mvlm.settings import ROOT, usable_cores
 
 TWO = Plan("cpu", 2, 2)
-HERE = "tests.test_launch"
+HERE = "tests.ranks.test_launch"
 
 
 def greet(folder: str) -> None:

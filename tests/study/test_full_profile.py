@@ -71,7 +71,7 @@ def test_a_run_that_lost_a_rank_is_taken_up_and_ends_as_if_it_had_not(told, rank
     ranks.run(full_profile.execute, told(folder=whole), "cpu", size=2)
     (run,) = told(folder=cut)
     with pytest.raises(RankError, match="rank 1 of 2 was ended by SIGKILL"):
-        launch("tests.test_full:killed", {"told": [run], "folder": str(tmp_path)}, TWO, threads=1)
+        launch("tests.study.test_full_profile:killed", {"told": [run], "folder": str(tmp_path)}, TWO, threads=1)
     assert not Path(run["record"]).exists()
     left = [path.name for path in (cut / "checkpoints/run/round-2").glob("step-*")]
     assert left == ["step-0000002"]
