@@ -21,11 +21,8 @@ export JUPYTER_PREFER_ENV_PATH := 1
 
 PY := .venv/bin/python
 READY := .venv/.ready
-NOTEBOOK := $(PY) -m mvlm.publish.notebooks
-TABLES := 10-table1 11-table2 12-table3
-FIGURES := 01-faces-and-views 07-dynamic-images 08-dials 20-fig3-fig6 21-fig4-fig5 22-fig7
-STUDY := 05-readings 13-summary
-LESSONS := 00-audit 01-faces-and-views 02-model 03-loss-by-hand 04-gradients 06-ranks 07-dynamic-images 90-deviations
+# Runs the notebooks of a target: which these are, they say themselves, in their metadata.
+NOTEBOOKS := $(PY) -m mvlm.publish.notebooks
 
 .DEFAULT_GOAL := help
 .PHONY: help tables figures study timings transfer foundation lessons all verify test bench fuzz crash-test lab clean
@@ -51,37 +48,37 @@ help: ## this list
 	@echo 'The default writes results/, anything else runs/results/.'
 
 tables: $(READY) ## Tables I to III -> results/tables, and prints them
-	@$(NOTEBOOK) $(TABLES)
+	@$(NOTEBOOKS) $@
 
 figures: $(READY) ## faces, dynamic images, the twins' dials, Figures 3, 6 and 7 -> results/figures
-	@$(NOTEBOOK) $(FIGURES)
+	@$(NOTEBOOKS) $@
 
 study: $(READY) ## beyond the paper: what helps, and what the embedding knows (45 min, goes on where it was) -> results
-	@$(NOTEBOOK) $(STUDY)
+	@$(NOTEBOOKS) $@
 
 timings: $(READY) ## seconds of an epoch by ranks and batch on this machine, for Figures 4 and 5 (about 5 min)
 	@$(PY) -m mvlm.study.items.fig4_fig5
-	@$(NOTEBOOK) 21-fig4-fig5
+	@$(NOTEBOOKS) $@
 
 transfer: $(READY) ## the twin-trained model on other people's faces (needs DATA=)
-	@$(if $(DATA),,echo 'make transfer: DATA= is missing, the root of the corpora to transfer to' >&2; exit 2;)\
-	$(NOTEBOOK) 14-transfer
+	@$(NOTEBOOKS) $@
 
 foundation: $(READY) ## pretrain mvlm-tiny anew on captioned random faces, and measure it on the twins
 	@$(PY) -m mvlm.foundation.pretrain
 	@$(PY) -m mvlm.study.items.foundation
 
 lessons: $(READY) ## the teaching notebooks as pages -> runs/html
-	@$(NOTEBOOK) $(LESSONS)
+	@$(NOTEBOOKS) $@
 
 all: tables figures lessons ## tables, figures, lessons, and an index of all pages -> runs/html
 	@$(PY) -m mvlm.publish.pages
 
 verify: $(READY) ## results made again and compared, value by value; cached runs are read (all anew: make clean verify)
-	@$(PY) -m mvlm.publish.verify $(sort $(TABLES) $(FIGURES) $(STUDY) $(LESSONS))
+	@$(PY) -m mvlm.publish.verify tables figures study lessons
 
-test: $(READY) ## ruff, the whole suite with coverage, the notebooks at PROFILE=smoke
+test: $(READY) ## ruff, import-linter (the order of rooms), the whole suite with coverage, the notebooks at PROFILE=smoke
 	@$(PY) -m ruff check .
+	@said=$$(.venv/bin/lint-imports --no-cache) || { echo "$$said"; exit 1; }
 	@$(PY) -m pytest -n 2 --dist loadgroup --durations 10 --cov=mvlm --cov-report=term
 
 bench: $(READY) ## our readers, views, pooling, losses and trainer against other tools -> runs/bench.csv

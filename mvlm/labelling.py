@@ -6,39 +6,25 @@ Shapes: N samples, V views, D embedding, P prompts, C classes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mvlm.labels import refined
-from mvlm.labels.clusters import UNUSED, Clusters, aggregate, cluster, unit_rows
-from mvlm.labels.naming import name_clusters
+from mvlm.labels.clusters import UNUSED, Labels, aggregate, unit_rows
+from mvlm.labels.naming import Prompts, named_clusters
 from mvlm.measures.evaluate import zero_shot
-from mvlm.method import Method
+
+if TYPE_CHECKING:
+    from mvlm.method import Method
 
 
-class Prompts(NamedTuple):
-    """The text side, which no method changes."""
+def label(method: Method, views: np.ndarray, prompts: Prompts, *, seed: int) -> Labels:
+    """Labels of samples (N, V, D) by a method's supervision and labelling, whatever they truly show.
 
-    text: np.ndarray  # (P, D)
-    classes: np.ndarray  # (P,) class 0..C-1 of each
-    temperature: float  # of the frozen model
-
-    def prototypes(self) -> np.ndarray:
-        """(C, D) unit rows: the normalised mean of the prompts of each class."""
-        text = unit_rows("text", self.text)
-        return unit_rows("prototypes", np.stack([text[self.classes == c].mean(0) for c in np.unique(self.classes)]))
-
-
-class Labels(NamedTuple):
-    """What a sample is trained as."""
-
-    classes: np.ndarray  # (N, V) class of each view, or UNUSED along a sample that is left out
-    targets: np.ndarray | None = None  # (N, C) how far a sample belongs to each class, where classes alone do not say
-
-
-def label(method: Method, views: np.ndarray, prompts: Prompts, *, seed: int, truth: np.ndarray | None) -> Labels:
-    """Classes of samples (N, V, D) by a method's supervision and labelling; `truth` (N,) is read for oracle alone."""
+    Raises:
+        KeyError: a supervision that labels nothing by itself: "none", and "oracle", whose labels are the true ones.
+    """
     count = views.shape[1]
     if method.labelling != "plain":
         return LABELLINGS[method.labelling](views, prompts, seed)
@@ -46,8 +32,7 @@ def label(method: Method, views: np.ndarray, prompts: Prompts, *, seed: int, tru
     if method.supervision == "cluster":
         classes = pseudo_labels(views, prompts, pooled=not method.aggregate, seed=seed)
     else:
-        of = {"oracle": truth, "zero-shot": matched, "instance": np.arange(len(matched))}[method.supervision]
-        classes = _of_views(of, count)
+        classes = along_views({"zero-shot": matched, "instance": np.arange(len(matched))}[method.supervision], count)
     if method.agreed:
         classes = np.where((classes[:, 0] == matched)[:, None], classes, UNUSED)
     return Labels(classes)
@@ -59,24 +44,18 @@ def pseudo_labels(views: np.ndarray, prompts: Prompts, *, pooled: bool, seed: in
     rows = unit_rows("views", views).reshape(samples * count, -1) if pooled else aggregate(views)
     clusters, names = named_clusters(rows, prompts, seed=seed)
     classes = names[clusters.assignment]
-    return classes.reshape(samples, count) if pooled else _of_views(classes, count)
-
-
-def named_clusters(rows: np.ndarray, prompts: Prompts, *, seed: int) -> tuple[Clusters, np.ndarray]:
-    """Clusters of unit rows (N, D), one per class, and (C,) the class that the prompts give each cluster."""
-    clusters = cluster(rows, prompts.classes.max() + 1, seed=seed)
-    return clusters, name_clusters(clusters.centres, prompts.text, prompts.classes, mean_view=rows.mean(0))
+    return classes.reshape(samples, count) if pooled else along_views(classes, count)
 
 
 def _classifier(views: np.ndarray, prompts: Prompts, _seed: int) -> Labels:
     """A classifier learns on the texts; the half of each class that it is surest of is trained on (as LaFTer, UPL)."""
     found = refined.text_classifier(aggregate(views), prompts.text, prompts.classes)
-    return Labels(_of_views(refined.most_confident(found), views.shape[1]))
+    return Labels(along_views(refined.most_confident(found), views.shape[1]))
 
 
 def _balanced(views: np.ndarray, prompts: Prompts, _seed: int) -> Labels:
     """The prompts' probabilities, scaled so that every class has the same share of the samples."""
-    return Labels(_of_views(refined.balanced(_by_prompts(views, prompts)).argmax(1), views.shape[1]))
+    return Labels(along_views(refined.balanced(_by_prompts(views, prompts)).argmax(1), views.shape[1]))
 
 
 def _neighbours(views: np.ndarray, prompts: Prompts, _seed: int) -> Labels:
@@ -85,19 +64,19 @@ def _neighbours(views: np.ndarray, prompts: Prompts, _seed: int) -> Labels:
     classes = refined.smoothed(rows, _by_prompts(views, prompts)).argmax(1)
     weight = refined.trust(rows, classes, temperature=prompts.temperature)
     one_hot = np.eye(prompts.classes.max() + 1)[classes]
-    return Labels(_of_views(classes, views.shape[1]), one_hot * weight[:, None])
+    return Labels(along_views(classes, views.shape[1]), one_hot * weight[:, None])
 
 
 def _seeded(views: np.ndarray, prompts: Prompts, _seed: int) -> Labels:
     """k-means that starts at the prompts."""
     clusters = refined.seeded(aggregate(views), prompts.text, prompts.classes)
-    return Labels(_of_views(clusters.assignment, views.shape[1]))
+    return Labels(along_views(clusters.assignment, views.shape[1]))
 
 
 def _consensus(views: np.ndarray, prompts: Prompts, seed: int) -> Labels:
     """The names that many clusterings of random parts of the samples give, each by its share of the votes."""
     votes = refined.consensus(aggregate(views), prompts.text, prompts.classes, seed=seed)
-    return Labels(_of_views(votes.argmax(1), views.shape[1]), votes)
+    return Labels(along_views(votes.argmax(1), views.shape[1]), votes)
 
 
 def _soft(views: np.ndarray, prompts: Prompts, seed: int) -> Labels:
@@ -106,7 +85,7 @@ def _soft(views: np.ndarray, prompts: Prompts, seed: int) -> Labels:
     clusters, names = named_clusters(rows, prompts, seed=seed)
     of_clusters = refined.of_clusters(rows, clusters, names, temperature=prompts.temperature)
     targets = refined.product(_by_prompts(views, prompts), of_clusters)
-    return Labels(_of_views(targets.argmax(1), views.shape[1]), targets)
+    return Labels(along_views(targets.argmax(1), views.shape[1]), targets)
 
 
 LABELLINGS: dict[str, Callable[[np.ndarray, Prompts, int], Labels]] = {
@@ -124,5 +103,6 @@ def _by_prompts(views: np.ndarray, prompts: Prompts) -> np.ndarray:
     return refined.posterior(aggregate(views), prompts.prototypes(), temperature=prompts.temperature)
 
 
-def _of_views(classes: np.ndarray, count: int) -> np.ndarray:
+def along_views(classes: np.ndarray, count: int) -> np.ndarray:
+    """(N, V) the class (N,) of each sample for each of its views."""
     return np.repeat(classes[:, None], count, axis=1)

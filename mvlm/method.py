@@ -1,10 +1,43 @@
-"""A method as data: what is trained, on whose labels, by which parts of the objective."""
+"""A method, from unlabelled views to predictions: label, fit, label again (the rounds of II-F), match with prompts.
+
+Open this file first. From here the paper can be followed by its parts:
+
+- views of a face, and one image for the frames of a sequence (II-A): `mvlm.faces.views`, `mvlm.faces.dynamics`
+- prompts (II-A): `mvlm.prompts`; the two towers: `mvlm.model.MultiviewVLM`
+- pseudo-labels (II-F): clusters of aggregated views, `mvlm.labels.clusters`, and their names by prompts,
+  `mvlm.labels.naming`; all ways to label, `mvlm.labelling`
+- the objective, (1)-(8): `mvlm.losses.equations`; their gradients, (9)-(15): `mvlm.losses.gradients`
+- which of it a step minimises: `mvlm.training.step`; the trainers, `mvlm.training.adapter` and `mvlm.training.towers`
+- the gather between ranks (II-G): `mvlm.ranks.gather`
+
+Supervision says where a training sample's class comes from, and stands in every record and table:
+
+- "none": nothing is trained; prompts are matched with the frozen model.
+- "cluster": from clusters of the training subjects' embeddings, named by prompts. No true label is read.
+- "zero-shot": from the prompts that the frozen model matches. No true label is read.
+- "instance": every sample is its own class. No prompt names an instance, so only the views are left to learn from:
+  equations (5)-(8) with every other sample as a negative, or a sibling's loss. No true label is read.
+- "oracle": from the true labels. An upper bound, not unsupervised.
+
+Shapes: A copies, N training and M test samples, V views, D embedding, P prompts, C classes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import numpy as np
+
+from mvlm.labelling import along_views, label
+from mvlm.labels.clusters import UNUSED, Labels, aggregate, unit_rows
+from mvlm.labels.naming import Prompts
 from mvlm.losses.readings import TEXT, Reading
+from mvlm.measures.evaluate import zero_shot
+
+if TYPE_CHECKING:
+    from mvlm.training.adapter import Adapter
 
 
 @dataclass(frozen=True)
@@ -16,7 +49,7 @@ class Method:
         supervision: "none", "cluster", "zero-shot", "instance" or "oracle".
         use: what it minimises: parts of `mvlm.losses.objective`, losses of `mvlm.losses.siblings`; empty: it trains
             nothing.
-        rounds: how often samples are labelled and a fresh adapter is fitted to the labels.
+        rounds: how often samples are labelled and the first weights are fitted to the labels.
         aggregate: cluster the aggregated views, so that all views of a sample share a class. Otherwise each view is
             clustered on its own among the views of all samples and has the class of its cluster; where one class for
             the sample is needed (negatives of equation 7), its views vote, ties going to the front view.
@@ -44,3 +77,123 @@ class Method:
     @property
     def trains(self) -> bool:
         return bool(self.use)
+
+    def may_know(self, truth: np.ndarray) -> np.ndarray | None:
+        """True labels for "oracle", for any other supervision None: what is given to `rounds` as `truth`."""
+        return truth if self.supervision == "oracle" else None
+
+
+class Trainer(Protocol):
+    """What `rounds` asks of a trainer of one method on one set of samples."""
+
+    def labelled(self, number: int, by: Callable[[np.ndarray, Prompts], Labels]) -> Labels:
+        """The labels of a round, from 0: those that `by` gives to the views (N, V, D) and prompts as they now are."""
+
+    def fit(self, number: int, labels: Labels) -> None:
+        """Trains the first weights, not those of the round before, on the labels of a round."""
+
+
+class Rounds(NamedTuple):
+    """What the rounds trained on.
+
+    Attributes:
+        labels: of each round, (N, V) the emotion each view was trained as, or UNUSED; none of instances, which are no
+            emotion, right or wrong.
+        sizes: of each round, how many views had each class; samples, where these were labelled as a whole.
+    """
+
+    labels: list[np.ndarray]
+    sizes: list[list[int]]
+
+
+def rounds(method: Method, trainer: Trainer, *, classes: int, seed: int, truth: np.ndarray | None = None) -> Rounds:
+    """Label the samples and fit to the labels, as often as the method says (II-F).
+
+    Each round labels with the model of the round before and fits the first weights anew. So the last model of every
+    method has seen the same number of steps, and an error of an early round lives on only as far as labels repeat it.
+
+    Args:
+        trainer: has the samples.
+        classes: C.
+        seed: of clusters.
+        truth: (N,) true classes, for supervision "oracle" alone. This is the only way of a true label into training:
+            with them for another supervision, or without them for this one, it is an error.
+
+    Raises:
+        ValueError: see `truth`.
+    """
+    if (truth is not None) != (method.supervision == "oracle"):
+        raise ValueError(f"{method.name}: true labels are for supervision oracle, this is {method.supervision}")
+
+    def by(views: np.ndarray, prompts: Prompts) -> Labels:
+        return label(method, views, prompts, seed=seed) if truth is None else Labels(along_views(truth, views.shape[1]))
+
+    found = Rounds([], [])
+    for number in range(method.rounds):
+        labels = trainer.labelled(number, by)
+        if method.supervision != "instance":
+            kept = labels.classes[:, 0] != UNUSED
+            counted = labels.classes[kept, 0] if method.aggregate else labels.classes.ravel()
+            found.labels.append(labels.classes)
+            found.sizes.append(np.bincount(counted, minlength=classes).tolist())
+        trainer.fit(number, labels)
+    return found
+
+
+def adapt(
+    method: Method,
+    views: np.ndarray,
+    prompts: Prompts,
+    *,
+    seed: int,
+    truth: np.ndarray | None = None,
+    subjects: np.ndarray | None = None,
+    steps: int | None = None,
+) -> tuple[Adapter | None, Rounds]:
+    """Train an adapter as a method says on frozen embeddings (A, N, V, D); None where nothing is trained.
+
+    Args:
+        seed: of clusters, weights, batches and prompts.
+        truth: (N,), see `rounds`.
+        subjects: (N,) who is shown, for a reading that asks for it.
+        steps: of each round's training; None: as usual.
+
+    Raises:
+        ValueError: see `rounds`; no subjects where the reading asks for them.
+    """
+    if not method.trains:
+        return None, Rounds([], [])
+    if method.reading.other_subjects and subjects is None:
+        raise ValueError(f"{method.name}: negatives of other subjects alone need the subjects, got none")
+    who = np.unique(subjects, return_inverse=True)[1] if method.reading.other_subjects else None
+    from mvlm.training.adapter import AdapterTrainer  # here and not above: it brings torch
+
+    how = {"use": method.use, "reading": method.reading, "subjects": who, "seed": seed, "steps": steps}
+    trainer = AdapterTrainer(views, prompts, **how)
+    found = rounds(method, trainer, classes=prompts.classes.max() + 1, seed=seed, truth=truth)
+    return trainer.adapter, found
+
+
+def represent(method: Method, train: np.ndarray, test: np.ndarray) -> list[np.ndarray]:
+    """Unit rows (N, D) and (M, D) of training and test samples: the normalised mean of their views.
+
+    A centred method removes the mean of the training rows from both.
+    """
+    rows = [aggregate(views) for views in (train, test)]
+    return [unit_rows("centred rows", x - rows[0].mean(0)) for x in rows] if method.centred else rows
+
+
+def predict(method: Method, rows: np.ndarray, prompts: Prompts, among: np.ndarray | None = None) -> np.ndarray:
+    """(M,) the class of the nearest prototype to each row (M, D), `among` these or all classes.
+
+    Every method predicts in the same way, plainly, as `MultiviewVLM.classify` does. What differs from method to method
+    is then in the weights alone, and one needs nothing but its weights to classify one scan. Removing the mean of the
+    training subjects (and of the prototypes) before matching helps a model across domains; it is no part of the paper's
+    method, and has a method of its own, "centred".
+    """
+    prototypes = prompts.prototypes()
+    if method.centred:
+        prototypes = prototypes - prototypes.mean(0)
+    if among is None:
+        return zero_shot(rows, prototypes)
+    return among[zero_shot(rows, prototypes[among])]

@@ -5,9 +5,6 @@ text tower is open_clip's transformer over CLIP's vocabulary. Its weights come f
 never from the web: it stands in for CLIP (Radford et al. 2021) where none can be downloaded, and is not CLIP.
 """
 
-import difflib
-import hashlib
-import json
 import logging
 from pathlib import Path
 
@@ -16,15 +13,16 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mvlm import prompts
+from mvlm import prompts, weights
+from mvlm.weights import RANDOM
 
 TINY = "mvlm-tiny"
 CONFIG = Path(__file__).with_name(f"{TINY}.json")
 WEIGHTS = Path(__file__).parent / "weights" / f"{TINY}.safetensors"
-RANDOM = "random"
+
+
 CHUNK = 256  # images encoded at once; bounds memory, changes no value
 HOLDING_WEIGHTS = ("hf-hub:", "local-dir:")
-PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
 
 
 class Tower(nn.Module):
@@ -94,13 +92,6 @@ class MultiviewVLM(nn.Module):
     def temperature(self) -> torch.Tensor:
         """The learned temperature of the softmax, a scalar."""
         return 1 / self.clip.logit_scale.exp()
-
-    def fingerprint(self) -> str:
-        """Hash of every parameter and buffer: two models of equal name and fingerprint encode alike."""
-        digest = hashlib.sha256(self.name.encode())
-        for key, value in sorted(self.clip.state_dict().items()):
-            digest.update(key.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()[:16]
 
     def prepare(self, images) -> torch.Tensor:
         """uint8 images (N,H,H,3) -> float32 (N,3,S,S): antialiased bicubic to S = `image_size`, own mean and std."""
@@ -175,7 +166,7 @@ def load_model(name: str = TINY, pretrained: str | Path | None = None) -> Multiv
         return _from_repository(open_clip, name, pretrained)
     known = open_clip.list_models()
     if name not in known:
-        raise ValueError(f"MODEL={name}: no such model; nearest: {_nearest(name, known)}")
+        raise ValueError(f"MODEL={name}: no such model; nearest: {weights.nearest(name, known)}")
     if name == TINY and pretrained is None:
         if not WEIGHTS.is_file():
             raise FileNotFoundError(
@@ -183,12 +174,12 @@ def load_model(name: str = TINY, pretrained: str | Path | None = None) -> Multiv
                 "train them, or name a file by PRETRAINED="
             )
         pretrained = WEIGHTS
-    source = _source(name, pretrained, open_clip.list_pretrained_tags_by_model(name))
+    source = weights.source(name, pretrained, open_clip.list_pretrained_tags_by_model(name))
     if isinstance(source, str) and source != RANDOM:
         clip, metadata = _from_tag(open_clip, name, source), {}
     else:
         clip = _fetching(name, lambda: _untrained(open_clip, name))
-        metadata = _fill(clip, name, source) if isinstance(source, Path) else {}
+        metadata = weights.fill(clip, name, source) if isinstance(source, Path) else {}
     return MultiviewVLM(name, clip, _fetching(name, lambda: open_clip.get_tokenizer(name)), metadata)
 
 
@@ -199,37 +190,6 @@ def _register(open_clip) -> None:
 
         timm.models.register_model(mvlm_tower)
         open_clip.add_model_config(CONFIG)
-
-
-def _nearest(word: str, words) -> str:
-    """The known words nearest to a mistyped one, ready to print."""
-    spelled = {known.lower(): known for known in words}
-    near = difflib.get_close_matches(word.lower(), spelled, n=4, cutoff=0.3)
-    return ", ".join(spelled[key] for key in near) or ", ".join(sorted(words)) or "none"
-
-
-def _source(name: str, pretrained: str | Path | None, tags: list[str]) -> str | Path:
-    """What `pretrained` means: a tag, `RANDOM`, or the path of a safetensors file."""
-    if pretrained is None:
-        listed = ", ".join(tags) or "none"
-        raise ValueError(f"MODEL={name} needs PRETRAINED= a tag ({listed}) or the path of a .safetensors file")
-    path = Path(pretrained)
-    if path.suffix in PICKLES:
-        raise ValueError(
-            f"PRETRAINED={pretrained}: a pickle file can run code when opened and is refused; convert it once, e.g. "
-            'python -c "import torch, safetensors.torch as s; d = torch.load(FILE, weights_only=True); '
-            "s.save_file({k: v.contiguous() for k, v in d.get('state_dict', d).items()}, 'weights.safetensors')\""
-        )
-    if path.suffix == ".safetensors":
-        if not path.is_file():
-            raise FileNotFoundError(f"PRETRAINED={pretrained}: no such file")
-        return path
-    if pretrained != RANDOM and str(pretrained).lower().replace("-", "_") not in tags:
-        raise ValueError(
-            f"PRETRAINED={pretrained}: {name} has no such tag (nearest: {_nearest(str(pretrained), tags)}), and it is "
-            "not the path of a .safetensors file"
-        )
-    return str(pretrained)
 
 
 def _from_repository(open_clip, name: str, pretrained) -> MultiviewVLM:
@@ -279,28 +239,3 @@ def _untrained(open_clip, name: str) -> nn.Module:
             return open_clip.create_model(name, pretrained_text=False)
     finally:
         logging.disable(level)
-
-
-def _fill(clip: nn.Module, name: str, path: Path) -> dict:
-    """Loads a safetensors file into the model, every tensor by name and shape; returns the file's metadata."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {}).get("mvlm", "{}"))
-            state = {key: file.get_tensor(key) for key in file.keys()}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: not a readable safetensors file ({error})") from error
-    expected = {key: tuple(value.shape) for key, value in clip.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in state.items()}
-    wrong = [f"{key} {list(expected[key])} is missing" for key in expected if key not in found]
-    wrong += [f"{key} {list(found[key])} is not in the model" for key in found if key not in expected]
-    wrong += [
-        f"{key} is {list(found[key])}, expected {list(expected[key])}"
-        for key in expected
-        if key in found and found[key] != expected[key]
-    ]
-    if wrong:
-        raise ValueError(f"{path}: weights do not fit {name}: {'; '.join(wrong[:3])} ({len(wrong)} tensors in all)")
-    clip.load_state_dict(state)
-    return metadata

@@ -1,7 +1,6 @@
 """What holds for the project as a whole: its rooms, its metadata, its Makefile and what the README promises."""
 
 import ast
-import json
 import os
 import re
 import subprocess
@@ -18,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import mvlm
+from mvlm.publish.declared import NOTEBOOKS, declared, read
 from mvlm.settings import ROOT, VARIABLES
 
 # Places that are named but not called: what a value does not hang on, and where defaults are read.
@@ -52,14 +52,8 @@ def test_names_that_are_not_there_are_attribute_errors():
             _ = package.nothing
 
 
-def test_rooms_import_in_their_order():
-    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert said.returncode == 0, said.stdout
-
-
 def test_functions_that_are_named_by_strings_obey_the_same_order():
-    """What "module:function" calls in another process, or when a notebook is run, is an import like any other."""
+    """What "module:function" calls in another process is an import like any other."""
     linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
     rooms = linter["contracts"][0]["layers"][::-1]
     package = ROOT / "mvlm"
@@ -73,9 +67,6 @@ def test_functions_that_are_named_by_strings_obey_the_same_order():
             if found := re.fullmatch(r"mvlm\.(\w+)(\.\w+)*:(\w+)", said):
                 assert rooms.index(found[1]) <= rooms.index(own), f"{name} names {said} from a room below"
                 assert resolves(said), f"{name} names {said}, which is not there"
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        hook = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("mvlm", {}).get("prepare")
-        assert hook is None or (hook.startswith("mvlm.study.") and resolves(hook)), f"{path.name}: {hook}"
 
 
 def resolves(said: str) -> bool:
@@ -159,7 +150,7 @@ def test_make_refuses_a_variable_that_it_does_not_know():
 
 def test_transfer_without_data_says_so():
     said = make("transfer")
-    assert said.returncode != 0 and "make transfer: DATA= is missing" in said.stderr
+    assert said.returncode != 0 and "transfer needs DATA=, the root of a folder with BU-3DFE" in said.stderr
 
 
 def test_the_readme_names_only_targets_and_files_that_exist():
@@ -169,6 +160,22 @@ def test_the_readme_names_only_targets_and_files_that_exist():
     assert {"tables", "test"} <= named <= targets()
     for path in re.findall(r"\]\((?!\w+:)([^)]+)\)|`((?:mvlm|tests|notebooks)/[\w./-]*)`", readme):
         assert (ROOT / "".join(path)).exists(), f"README names {''.join(path)}"
+
+
+def test_the_readme_names_every_notebook_beside_a_target_that_runs_it():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    beside: dict[str, set[str]] = {}
+    for line in lines:
+        for name in re.findall(r"`notebooks/([\w-]+)\.ipynb`", line):
+            beside.setdefault(name, set()).update(re.findall(r"`make ([a-z-]+)", line))
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        assert beside.get(path.stem, set()) & set(declared(read(path))["targets"]), f"README: {path.stem}"
+
+
+def test_make_runs_the_notebooks_of_every_target_that_one_declares():
+    for target in {target for path in NOTEBOOKS.glob("*.ipynb") for target in declared(read(path))["targets"]}:
+        assert f"mvlm.publish.notebooks {target}\n" in make("-n", target).stdout, f"make {target}"
+    assert "mvlm.publish.verify tables figures study lessons\n" in make("-n", "verify").stdout
 
 
 def test_the_tests_of_a_checkout_are_the_readmes_command():

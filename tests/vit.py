@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import mvlm.settings
+from mvlm import weights
 from mvlm.measures.explain import grad_cam
 from mvlm.model import RANDOM, load_model
 from mvlm.ranks.launch import launch, plan
@@ -45,7 +46,7 @@ def main(model: str) -> None:
         launch("mvlm.study.full_profile:execute", {"runs": told, "device": "cpu"}, plan("cpu"))
         record = json.loads(path.read_text(encoding="utf-8"))
         trained = load_model(model, Path(folder, "weights", "run.safetensors"))
-        assert full_profile.digest(trained) == record["weights"]
+        assert weights.digest(trained.clip) == record["weights"]
         images = np.load(told[0]["test"]["file"])[told[0]["test"]["rows"][:2]]
         found = grad_cam(trained, images, told[0]["emotions"])
         assert found.heat.shape == images.shape[:4] and found.mass.max() > 0

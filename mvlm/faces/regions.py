@@ -19,11 +19,11 @@ import numpy as np
 from mvlm.faces.average import average
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import Pose, find_pose
-from mvlm.faces.views import DEPTH, PIVOT, WINDOW, YAWS, project
+from mvlm.faces.views import DEPTH, PIVOT, WINDOW, YAWS, pixel_grid, project, turn_of
 
 REGIONS = ("brows", "eyes", "nose", "mouth", "cheeks")
 PLACES = ("background", "rest of the face", *REGIONS)  # what a number of `region_map` means
-REACH = 14.0  # mm from a region's points that still belong to it
+BELONGS = 14.0  # mm from a region's points that still belong to it
 CHEEK = (0.3, 0.5, 0.7)  # of the way from the outer corner of the eye to that of the mouth
 OUTWARD = (0.0, 14.0)  # mm from that line to the side
 MIDDLE = 5.0  # mm from the plane of symmetry that belong to both sides
@@ -41,17 +41,17 @@ def region_points(landmarks: Mapping[str, np.ndarray], pose: Pose) -> dict[str, 
         for region, pattern in _NAMES.items()
     }
     if not all(found.values()):
-        return _average()
+        return _average_points()
     points = {region: pose.of(np.array(of)) for region, of in found.items()}
     points["nose"] = np.vstack([points["nose"], np.zeros(3)])  # its tip, whatever was marked
     cheeks = []
     for side in (1, -1):
         eye, corner = (max(points[region], key=lambda p: side * p[0]) for region in ("eyes", "mouth"))
         cheeks += [eye + s * (corner - eye) + (side * out, 0, 0) for s in CHEEK for out in OUTWARD]
-    return {region: _filled(of) for region, of in points.items()} | {"cheeks": np.array(cheeks)}
+    return {region: _with_middles(of) for region, of in points.items()} | {"cheeks": np.array(cheeks)}
 
 
-def _filled(points: np.ndarray) -> np.ndarray:
+def _with_middles(points: np.ndarray) -> np.ndarray:
     """Points (N, 3) and the middles between any two on one side: a lip has landmarks far apart."""
     pairs = ((a + b) / 2 for side in (1, -1) for a, b in combinations(points[side * points[:, 0] > -MIDDLE], 2))
     return np.vstack([points, *pairs])
@@ -60,7 +60,7 @@ def _filled(points: np.ndarray) -> np.ndarray:
 def region_map(mesh: Mesh, yaws: Sequence[float] = YAWS, size: int = 64, *, pose: Pose | None = None) -> np.ndarray:
     """What each pixel of a face's views shows: (V, H, H) uint8, places in `PLACES`.
 
-    The region of the nearest of its points, if that is within `REACH`.
+    The region of the nearest of its points, if that is within `BELONGS`.
 
     Args:
         mesh, yaws, size, pose: as of `mvlm.faces.views.project`.
@@ -74,7 +74,7 @@ def region_map(mesh: Mesh, yaws: Sequence[float] = YAWS, size: int = 64, *, pose
     face = np.isfinite(shown[..., 0])
     apart, nearest = KDTree(np.concatenate([points[region] for region in REGIONS])).query(shown[face])
     found = np.zeros(face.shape, np.uint8)
-    found[face] = np.where(apart <= REACH, labels[nearest], 1)
+    found[face] = np.where(apart <= BELONGS, labels[nearest], 1)
     return found
 
 
@@ -82,16 +82,15 @@ def surface(mesh: Mesh, yaws: Sequence[float] = YAWS, size: int = 64, *, pose: P
     """The point that each pixel shows: (V, H, H, 3) mm, to 0.3 mm; not a number where it shows background."""
     pose = find_pose(mesh) if pose is None else pose
     levels = project(mesh, yaws, size, channel="depth", pose=pose)[..., 0].astype(float)  # (V, H, H)
-    step = (np.arange(size) + 0.5) / size * WINDOW - WINDOW / 2
-    across, up = np.meshgrid(step, -step)
+    across, up = pixel_grid(size)
     towards = np.where(levels > 0, (levels - 1) * DEPTH / 127 - DEPTH, np.nan)
-    seen = [np.stack([across, up, height], -1) @ _turn(yaw) for yaw, height in zip(yaws, towards, strict=True)]
+    seen = [np.stack([across, up, height], -1) @ turn_of(yaw) for yaw, height in zip(yaws, towards, strict=True)]
     return np.where(np.isfinite(towards)[..., None], np.stack(seen) + PIVOT, np.nan)
 
 
 def pixels(points: np.ndarray, yaws: Sequence[float] = YAWS, size: int = 64) -> np.ndarray:
     """Where points (N, 3) lie in the views, in sight or not: (V, N, 2) row and column, 0 the middle of the first."""
-    seen = np.stack([(points - PIVOT) @ _turn(yaw).T for yaw in yaws])
+    seen = np.stack([(points - PIVOT) @ turn_of(yaw).T for yaw in yaws])
     column = (seen[..., 0] + WINDOW / 2) / WINDOW * size - 0.5
     row = (WINDOW / 2 - seen[..., 1]) / WINDOW * size - 0.5
     return np.stack([row, column], -1)
@@ -114,14 +113,8 @@ def sampled(heat: np.ndarray, points: np.ndarray, shown: np.ndarray, yaws: Seque
     return np.where(inside & near, heat[at], np.nan)
 
 
-def _turn(yaw: float) -> np.ndarray:
-    """(3, 3) rotation, upright face -> camera at `yaw` degrees, as in `mvlm.faces.views`."""
-    c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
-    return np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
-
-
 @lru_cache(maxsize=1)
-def _average() -> dict[str, np.ndarray]:
+def _average_points() -> dict[str, np.ndarray]:
     known = average()
     landmarks = dict(zip(known["names"].tolist(), known["landmarks"], strict=True))
     return region_points(landmarks, Pose(np.eye(3), np.zeros(3)))

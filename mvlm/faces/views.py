@@ -114,16 +114,26 @@ def view_names(yaws: Sequence[float] = YAWS) -> list[str]:
     return [f"{side} {abs(yaw):g}°" if several and yaw else side for yaw, side in zip(yaws, sides, strict=True)]
 
 
+def pixel_grid(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """mm to the right of the pivot and above it of a view's pixels: (size, size) each, row 0 on top."""
+    step = (np.arange(size) + 0.5) / size * WINDOW - WINDOW / 2
+    return tuple(np.meshgrid(step, -step))
+
+
+def turn_of(yaw: float) -> np.ndarray:
+    """(3, 3) rotation, upright face -> camera at `yaw` degrees: the face turns towards the image's left."""
+    c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
+    return np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+
+
 @lru_cache(maxsize=8)
 def _rays(yaws: tuple[float, ...], size: int) -> tuple[np.ndarray, np.ndarray]:
     """(V*size*size, 6) float32 origins and directions, and the (V, 3, 3) float32 turns world -> camera."""
-    step = (np.arange(size) + 0.5) / size * WINDOW - WINDOW / 2
-    across, up = np.meshgrid(step, -step)
+    across, up = pixel_grid(size)
     grid = np.stack([across, up, np.full_like(up, AWAY)], -1).reshape(-1, 3)
     turns, rays = [], []
     for yaw in yaws:
-        c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
-        turn = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])  # the face turns towards the image's left
+        turn = turn_of(yaw)
         origin = grid @ turn + PIVOT
         rays.append(np.hstack([origin, np.tile(np.array([0.0, 0.0, -1.0]) @ turn, (len(origin), 1))]))
         turns.append(turn)

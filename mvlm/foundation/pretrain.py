@@ -29,7 +29,7 @@ from torch.nn import functional
 from mvlm import losses, prompts
 from mvlm.faces import dynamics
 from mvlm.foundation.captions import PHRASES, VISIBLE, caption, words_of
-from mvlm.foundation.random_faces import CACHE, UNITS, Faces, Plan, render, render_faces
+from mvlm.foundation.random_faces import CACHE, UNITS, Draw, Faces, render, render_faces
 from mvlm.model import RANDOM, TINY, WEIGHTS, MultiviewVLM, load_model
 from mvlm.settings import ROOT
 from mvlm.twins import twin as twins
@@ -67,11 +67,11 @@ class Recipe:
     seed: int = 0
     threads: int = 2
 
-    def plans(self) -> dict[str, Plan]:
-        """The faces to draw: kind, "stills" or "dynamic" -> plan."""
+    def draws(self) -> dict[str, Draw]:
+        """The faces to draw, by kind: "stills" or "dynamic"."""
         return {
-            "stills": Plan(self.faces, self.held_out, self.seed),
-            "dynamic": Plan(self.sequences, self.held_out_sequences, self.seed, self.frames),
+            "stills": Draw(self.faces, self.held_out, self.seed),
+            "dynamic": Draw(self.sequences, self.held_out_sequences, self.seed, self.frames),
         }
 
 
@@ -247,11 +247,11 @@ def make(
 ) -> dict:
     """Renders, captions, trains, writes the weights to `path` and the card beside them; returns the card."""
     seen, unseen = {}, {}
-    for kind, plan in recipe.plans().items():
-        faces = render_faces(plan, jobs=jobs, cache=cache, renderer=renderer)
-        for part, rows in ((seen, slice(plan.count)), (unseen, slice(plan.count, None))):
-            own = faces.part(rows)
-            part[kind] = own, captions(own, recipe, f"{kind} held out" if part is unseen else kind)
+    for kind, draw in recipe.draws().items():
+        faces = render_faces(draw, jobs=jobs, cache=cache, renderer=renderer)
+        learnt, held_out = faces.part(slice(draw.count)), faces.part(slice(draw.count, None))
+        seen[kind] = learnt, captions(learnt, recipe, kind)
+        unseen[kind] = held_out, captions(held_out, recipe, f"{kind} held out")
     images = np.concatenate([faces.images for faces, _ in seen.values()])
     moving = np.repeat([kind == "dynamic" for kind in seen], [len(said) for _, said in seen.values()])
     texts = [text for _, said in seen.values() for text in said]
@@ -282,9 +282,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     path, jobs = chosen.pop("weights"), chosen.pop("jobs")
     recipe = Recipe(**chosen)
     learnt, total, rendering = 0, 0, 0.0
-    for plan in recipe.plans().values():
-        learnt, total = learnt + plan.count, total + len(plan.indices)
-        rendering += len(plan.indices) * (0.01 + 0.01 * max(plan.frames, 1)) / jobs / 60
+    for draw in recipe.draws().values():
+        learnt, total = learnt + draw.count, total + len(draw.indices)
+        rendering += len(draw.indices) * (0.01 + 0.01 * max(draw.frames, 1)) / jobs / 60
     training = recipe.epochs * learnt / 800 / 60
     room = total * 3 * 64 * 64 * 3 / 1e9
     print(

@@ -67,7 +67,7 @@ class Faces(NamedTuple):
         return Faces(*(values[rows] for values in self))
 
 
-class Plan(NamedTuple):
+class Draw(NamedTuple):
     """Which faces: `count` to learn from, then `held_out` ones, by a `seed`; `frames` of each, 0 for still ones."""
 
     count: int
@@ -193,42 +193,41 @@ def _from_the_front(mesh, steepest: float):
     return replace(mesh, triangles=mesh.triangles[facing])
 
 
-def some_faces(indices: Sequence[int], plan: Plan, renderer: Callable = render) -> Faces:
-    """The faces of a plan with these indices; a face does not depend on which others are made."""
+def some_faces(indices: Sequence[int], draw: Draw, renderer: Callable = render) -> Faces:
+    """The faces of a draw with these indices; a face does not depend on which others are made."""
     images, units, emotions = [], [], []
-    kinds = ("", *prompts.EMOTIONS)
     for index in indices:
-        rng = np.random.default_rng([plan.seed, index] + [MOVING_STREAM] * bool(plan.frames))
-        held_out = index >= HELD_OUT
-        # half of the held-out faces move at random, the others show the emotions in equal numbers
-        kind = None if not held_out else kinds[1 + index // 2 % len(prompts.EMOTIONS)] if index % 2 else ""
-        shown = random_face(rng, kind)
-        if plan.frames:
-            shown = random_movement(shown, plan.frames, rng)
-        images.append(renderer(shown, 1 + 2 * (index // FAMILY) + bool(plan.frames), rng))
+        rng = np.random.default_rng([draw.seed, index] + [MOVING_STREAM] * bool(draw.frames))
+        emotion = None
+        if index >= HELD_OUT:  # half of them move at random, the others show the emotions in equal numbers
+            emotion = prompts.EMOTIONS[index // 2 % len(prompts.EMOTIONS)] if index % 2 else ""
+        shown = random_face(rng, emotion)
+        if draw.frames:
+            shown = random_movement(shown, draw.frames, rng)
+        images.append(renderer(shown, 1 + 2 * (index // FAMILY) + bool(draw.frames), rng))
         strongest = shown.units
         units.append([np.mean(strongest.get(unit, 0.0)) for unit in UNITS])
         emotions.append(shown.emotion)
     return Faces(np.stack(images), np.array(units, np.float32), np.array(emotions, "U16"))
 
 
-def address(plan: Plan, renderer: Callable = render) -> str:
-    """Where the faces of a plan are kept: a hash of the plan and of all code that draws them."""
+def address(draw: Draw, renderer: Callable = render) -> str:
+    """Where the faces of a draw are kept: a hash of the draw and of all code that makes them."""
     other = None if renderer is render else inspect.getsource(renderer)
-    return key({"plan": plan, "source": source_key("mvlm.foundation.random_faces:some_faces"), "renderer": other})
+    return key({"draw": draw, "source": source_key("mvlm.foundation.random_faces:some_faces"), "renderer": other})
 
 
-def render_faces(plan: Plan, *, jobs: int = 2, cache: Path = CACHE, renderer: Callable = render) -> Faces:
-    """All faces of a plan, those to learn from first; cached by everything that they depend on."""
+def render_faces(draw: Draw, *, jobs: int = 2, cache: Path = CACHE, renderer: Callable = render) -> Faces:
+    """All faces of a draw, those to learn from first; cached by everything that they depend on."""
     from joblib import Parallel, delayed
     from tqdm import tqdm
 
-    folder = cache / address(plan, renderer)
+    folder = cache / address(draw, renderer)
     if not folder.is_dir():
-        shares = np.array_split(plan.indices, -(-len(plan.indices) // (4 * FAMILY)))
-        work = (delayed(some_faces)(share.tolist(), plan, renderer) for share in shares)
+        shares = np.array_split(draw.indices, -(-len(draw.indices) // (4 * FAMILY)))
+        work = (delayed(some_faces)(share.tolist(), draw, renderer) for share in shares)
         done = Parallel(n_jobs=jobs, return_as="generator")(work)
-        what = "moving faces" if plan.frames else "faces"
+        what = "moving faces" if draw.frames else "faces"
         parts = list(tqdm(done, total=len(shares), desc=f"rendering {what}", unit=f"{4 * FAMILY} {what}"))
         staged = folder.with_name(f"{folder.name}.{os.getpid()}")
         staged.mkdir(parents=True)

@@ -14,6 +14,13 @@ ITERATIONS = 300
 UNUSED = -1  # class of a sample that has none
 
 
+class Labels(NamedTuple):
+    """What a sample is trained as."""
+
+    classes: np.ndarray  # (N, V) class of each view, or UNUSED along a sample that is left out
+    targets: np.ndarray | None = None  # (N, C) how far a sample belongs to each class, where classes alone do not say
+
+
 class Clusters(NamedTuple):
     """Result of `cluster`."""
 

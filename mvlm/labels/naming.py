@@ -3,9 +3,30 @@
 Shapes: D embedding, C clusters and classes, P prompts.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from mvlm.labels.clusters import membership, unit_rows
+from mvlm.labels.clusters import Clusters, cluster, membership, unit_rows
+
+
+class Prompts(NamedTuple):
+    """The text side of a frozen model: the prompts of the classes, embedded, and its temperature."""
+
+    text: np.ndarray  # (P, D)
+    classes: np.ndarray  # (P,) class 0..C-1 of each
+    temperature: float
+
+    def prototypes(self) -> np.ndarray:
+        """(C, D) unit rows: the normalised mean of the prompts of each class."""
+        text = unit_rows("text", self.text)
+        return unit_rows("prototypes", np.stack([text[self.classes == c].mean(0) for c in np.unique(self.classes)]))
+
+
+def named_clusters(rows: np.ndarray, prompts: Prompts, *, seed: int) -> tuple[Clusters, np.ndarray]:
+    """Clusters of unit rows (N, D), one per class, and (C,) the class that the prompts give each cluster."""
+    clusters = cluster(rows, prompts.classes.max() + 1, seed=seed)
+    return clusters, name_clusters(clusters.centres, prompts.text, prompts.classes, mean_view=rows.mean(0))
 
 
 def name_clusters(centres: np.ndarray, text: np.ndarray, classes: np.ndarray, *, mean_view: np.ndarray) -> np.ndarray:

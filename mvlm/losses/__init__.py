@@ -7,6 +7,7 @@ from importlib import import_module
 _HOMES = {
     "Contrastive": "equations",
     "Gather": "equations",
+    "Learnt": "equations",
     "Terms": "equations",
     "contrastive": "equations",
     "identity": "equations",
@@ -17,6 +18,8 @@ _HOMES = {
     "positive_pairs": "equations",
     "DEFAULT": "readings",
     "READINGS": "readings",
+    "TEXT": "readings",
+    "Reading": "readings",
     "Readings": "readings",
     "Weights": "readings",
 }

@@ -4,7 +4,7 @@ Shapes: B samples of the batch, V views, D embedding, W ranks. The paper's s(a, 
 length. Sums, cosines and logarithms are taken in float32 (float64 for float64 input), under autocast too.
 
 Where the text leaves an equation open, each way to read it is a *reading* with a name
-(`mvlm.losses.readings.READINGS`). The defaults (`Readings`) are chosen by the text, never by accuracy.
+(`mvlm.losses.readings.READINGS`). The defaults (`TEXT`) are chosen by the text, never by accuracy.
 
 Memory grows with B, not with its square: matrices of pairs are summed in chunks (`mvlm.losses.chunks`).
 
@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mvlm.losses.chunks import sum_over_rows
-from mvlm.losses.readings import DEFAULT, PARTS, READINGS, UNWEIGHTED, Readings, Weights
+from mvlm.losses.readings import DEFAULT, PARTS, READINGS, TEXT, Reading
 from mvlm.losses.rows import dots, expect_shape, integers, number, precision, same_samples, shape_of, unit_rows
 
 Gather = Callable[[Tensor], Tensor]
@@ -38,6 +38,14 @@ class Contrastive(NamedTuple):
     loss: Tensor
     image_to_text: Tensor
     text_to_image: Tensor
+
+
+class Learnt(NamedTuple):
+    """What a reading learns beside the model: scale and bias () of (6) and (8), and the query (D,) of 4E."""
+
+    scale: Tensor | float
+    bias: Tensor | float
+    query: Tensor | None = None
 
 
 class Terms(NamedTuple):
@@ -244,20 +252,16 @@ def objective(
     temperature: Tensor | float,
     labels: Tensor,
     use: Collection[str] = PARTS,
-    readings: Readings = DEFAULT,
-    weights: Weights = UNWEIGHTED,
-    plain: bool = False,
+    reading: Reading = TEXT,
+    learnt: Learnt | None = None,
     subjects: Tensor | None = None,
-    scale: Tensor | float = 1.0,
-    bias: Tensor | float = 0.0,
-    query: Tensor | None = None,
     gather: Gather = identity,
 ) -> Terms:
     """The training objective: the weighted sum of the parts in use.
 
     "contrastive" is (1)-(3) of every view with the text of its sample, on B*V rows; "pairs" is (6) + (8); "multiview"
     is (4). The paper never writes the total; its ablation adds the parts in this order. Readings of the total are
-    `weights`, and `use` without "multiview" where (4) is taken for a rule of inference.
+    the weights, and `use` without "multiview" where (4) is taken for a rule of inference.
 
     Args:
         views: `(B, V, D)` embeddings of the views of each sample.
@@ -265,38 +269,38 @@ def objective(
         temperature: `()` tau > 0.
         labels: `(B,)` integers; samples of one label are each other's positives in (1)-(4), others negatives in (8).
         use: some of `PARTS`.
-        readings: of (4), (6) and (8).
-        weights: of the summands.
-        plain: the paper's own (1)-(3), where only a row's own text is its positive.
-        subjects: `(B,)` integers, see `negative_loss`.
-        scale, bias: of (6) and (8).
-        query: `(D,)`, see reading 4E of `multiview`.
+        reading: how the equations are read. A reading whose negatives show another subject needs `subjects`.
+        learnt: scale, bias and query as they stand; None for the line of the reading, and no query.
+        subjects: `(B,)` integers, used where they are given, see `negative_loss`.
         gather: rows of all ranks.
     """
     unknown = sorted(set(use) - set(PARTS))
     if unknown or not use:
         raise ValueError(f"use must name some of {', '.join(PARTS)}, got {sorted(use)}")
-    for name, weight in weights._asdict().items():
+    for name, weight in reading.weights._asdict().items():
         if not math.isfinite(weight):
             raise ValueError(f"the weight of {name} must be finite, got {weight}")
+    if reading.other_subjects and subjects is None and "pairs" in use:
+        raise ValueError("negatives that show another subject need subjects, got None")
     expect_shape("views", views, 3)
     expect_shape("text", text, 2)
     same_samples(views, text)
     labels = integers("labels", labels, views)
-    groups = None if plain else labels
+    groups, equations = None if reading.plain else labels, reading.equations
+    scale, bias, query = learnt or Learnt(reading.line.scale, reading.line.bias)
     aligned = of_views = positive = negative = views.new_zeros((), dtype=precision(views))
     if "contrastive" in use:
         unit = unit_rows("views", views, 3), unit_rows("text", text, 2)
         aligned = _contrastive(*unit, temperature, groups, gather).loss
     if "multiview" in use:
-        options = {"reading": readings.multiview, "query": query, "gather": gather}
+        options = {"reading": equations.multiview, "query": query, "gather": gather}
         of_views = multiview(views, text, temperature=temperature, groups=groups, **options)
     if "pairs" in use:
         options = {"scale": scale, "bias": bias, "temperature": temperature, "gather": gather}
-        positive = positive_loss(views, reading=readings.positive, **options)
-        negative = negative_loss(views, labels=labels, subjects=subjects, reading=readings.negative, **options)
+        positive = positive_loss(views, reading=equations.positive, **options)
+        negative = negative_loss(views, labels=labels, subjects=subjects, reading=equations.negative, **options)
     parts = (aligned, of_views, positive, negative)
-    total = sum(weight * part for weight, part in zip(weights, parts, strict=True))
+    total = sum(weight * part for weight, part in zip(reading.weights, parts, strict=True))
     return Terms(total, *parts)
 
 

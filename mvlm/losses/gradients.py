@@ -18,8 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mvlm.losses.equations import positive_pairs
-from mvlm.losses.readings import DEFAULT, UNWEIGHTED, Readings, Weights
+from mvlm.losses.equations import Learnt, positive_pairs
+from mvlm.losses.readings import DEFAULT, TEXT, Reading
 from mvlm.losses.rows import integers, number, same_samples, unit_rows
 
 
@@ -170,24 +170,22 @@ def objective(
     *,
     temperature: Tensor | float,
     labels: Tensor,
-    readings: Readings = DEFAULT,
-    weights: Weights = UNWEIGHTED,
-    plain: bool = False,
+    reading: Reading = TEXT,
+    learnt: Learnt | None = None,
     subjects: Tensor | None = None,
-    scale: Tensor | float = 1.0,
-    bias: Tensor | float = 0.0,
-    query: Tensor | None = None,
 ) -> Gradient:
     """Gradient of the total of `losses.objective` with every part in use."""
     count = views.shape[1]
-    groups, of_views = (None, None) if plain else (labels, labels.repeat_interleave(count))
+    equations, weights = reading.equations, reading.weights
+    scale, bias, query = learnt or Learnt(reading.line.scale, reading.line.bias)
+    groups, of_views = (None, None) if reading.plain else (labels, labels.repeat_interleave(count))
     rows = views.flatten(0, 1), text.repeat_interleave(count, 0)
     aligned = contrastive(*rows, temperature=temperature, groups=of_views).loss
-    options = {"reading": readings.multiview, "query": query, "groups": groups}
+    options = {"reading": equations.multiview, "query": query, "groups": groups}
     of_mean = multiview(views, text, temperature=temperature, **options)
     options = {"scale": scale, "bias": bias, "temperature": temperature}
-    positive = positive_loss(views, reading=readings.positive, **options)
-    negative = negative_loss(views, labels=labels, subjects=subjects, reading=readings.negative, **options)
+    positive = positive_loss(views, reading=equations.positive, **options)
+    negative = negative_loss(views, labels=labels, subjects=subjects, reading=equations.negative, **options)
 
     def total(*parts: Tensor) -> Tensor:
         return sum(weight * part for weight, part in zip(weights, parts, strict=False))

@@ -42,7 +42,7 @@ FORMS = ("places", "channels")
 REMOVED = 0.2  # share of the face's pixels that `removal` greys out
 CELLS = 7  # across a map, as many as those of CLIP's ViT-B-32 and ResNets; fewer do not tell brows from eyes
 FEWEST = 30  # points of the surface that two views must share to be compared
-PROBES = 4  # noise images that show which pixels a cell of a map depends on
+NOISE_IMAGES = 4  # that show which pixels a cell of a map depends on
 
 
 class Heat(NamedTuple):
@@ -107,15 +107,15 @@ def grad_cam(
 
 
 def chosen_layer(model: MultiviewVLM) -> tuple[Layer, float]:
-    """The last layer whose maps are at least `CELLS` cells wide, or else the last; and its shift as `_probed` says."""
+    """The last layer whose maps are at least `CELLS` cells wide, or else the last; and its shift in pixels."""
     layers = layers_of(model)
-    probed = [_probed(model, layers[-1])]
+    measured = [_cells_and_shift(model, layers[-1])]
     for layer in layers[-2::-1]:
-        if probed[-1][0] >= CELLS:
+        if measured[-1][0] >= CELLS:
             break
-        probed.append(_probed(model, layer))
-    fine = next((place for place, (cells, _) in enumerate(probed) if cells >= CELLS), 0)
-    return layers[-1 - fine], probed[fine][1]
+        measured.append(_cells_and_shift(model, layer))
+    fine = next((place for place, (cells, _) in enumerate(measured) if cells >= CELLS), 0)
+    return layers[-1 - fine], measured[fine][1]
 
 
 def _explained(
@@ -144,11 +144,11 @@ def _explained(
         hook.remove()
     pairs = zip(outputs, gradients, strict=True)
     raw = torch.cat([activation(layer.maps(output.detach()), layer.maps(slope), form) for output, slope in pairs])
-    spread = _spread(raw, images.shape[2], shift * images.shape[2] / model.image_size)
-    spread = spread.unflatten(0, tuple(images.shape[:2]))
-    peak = spread.amax((2, 3), keepdim=True)
-    heat = torch.where(peak > 0, spread / peak.clamp(min=torch.finfo(peak.dtype).tiny), 0.0)
-    arrays = (heat.clamp(0, 1), spread.mean((2, 3)), logits.detach(), chosen)
+    shown = _over_pictures(raw, images.shape[2], shift * images.shape[2] / model.image_size)
+    shown = shown.unflatten(0, tuple(images.shape[:2]))
+    peak = shown.amax((2, 3), keepdim=True)
+    heat = torch.where(peak > 0, shown / peak.clamp(min=torch.finfo(peak.dtype).tiny), 0.0)
+    arrays = (heat.clamp(0, 1), shown.mean((2, 3)), logits.detach(), chosen)
     return tuple(array.cpu().numpy() for array in arrays)
 
 
@@ -168,7 +168,7 @@ def activation(maps: Tensor, gradients: Tensor, form: str) -> Tensor:
     return (weights * maps).sum(1).clamp(min=0)
 
 
-def _probed(model: MultiviewVLM, layer: Layer) -> tuple[int, float]:
+def _cells_and_shift(model: MultiviewVLM, layer: Layer) -> tuple[int, float]:
     """Cells across a layer's maps, and how far, in pixels of the tower's input, from their middles they look.
 
     Strided convolutions with padding look up and left of where a map stretched over the picture has its cells: by 7.5
@@ -177,7 +177,7 @@ def _probed(model: MultiviewVLM, layer: Layer) -> tuple[int, float]:
     """
     size, outputs = model.image_size, []
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randn(PROBES, 3, size, size, generator=generator).to(model.mean).requires_grad_()
+    pixels = torch.randn(NOISE_IMAGES, 3, size, size, generator=generator).to(model.mean).requires_grad_()
     hook = layer.module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
     try:
         with torch.enable_grad():
@@ -194,7 +194,7 @@ def _probed(model: MultiviewVLM, layer: Layer) -> tuple[int, float]:
     return cells, (first + last) / 2 - ((cells // 2 + 0.5) * size / cells - 0.5)
 
 
-def _spread(raw: Tensor, side: int, shift: float) -> Tensor:
+def _over_pictures(raw: Tensor, side: int, shift: float) -> Tensor:
     """Maps (n, g, g) over pictures (n, side, side): linear between the places that cells look at, constant beyond."""
     cells = raw.shape[-1]
     step = side / cells
@@ -309,10 +309,12 @@ def cascade(
 def _from_the_top(model: MultiviewVLM) -> list[list[nn.Parameter]]:
     """Parameters of the image tower, layer by layer, from the one that is done last to the one that is done first."""
     visual, done = model.clip.visual, []
-    hooks = [
-        module.register_forward_hook(lambda _module, _inputs, _output, name=name: done.append(name))
-        for name, module in visual.named_modules()
-    ]
+    names = {module: name for name, module in visual.named_modules()}
+
+    def note(module: nn.Module, _inputs: tuple, _output: object) -> None:
+        done.append(names[module])
+
+    hooks = [module.register_forward_hook(note) for module in names]
     try:
         with torch.no_grad():
             model.clip.encode_image(torch.zeros(1, 3, model.image_size, model.image_size, device=model.mean.device))

@@ -1,20 +1,14 @@
-"""Run notebooks by content: `python -m mvlm.publish.notebooks 10-table1 [NAME ...]`.
+"""Run notebooks by content: `python -m mvlm.publish.notebooks tables 14-transfer`, targets of make or names.
 
-A notebook is a function of its parameters that writes the files it promises. It runs only when something it depends on
-has changed or its outputs are not on the disk as it left them; its outputs appear all together or not at all.
+A notebook is a function of its parameters that writes the files it promises (`mvlm/publish/declared.py`). It runs only
+when something it depends on has changed or its outputs are not on the disk as it left them; its outputs appear all
+together or not at all. What it reads is computed before its kernel starts (`mvlm/study/needed.py`).
 
 The content key in its sidecars is of what the outputs depend on: data, settings, what its code and the package's do,
 and the versions of packages that compute. Its words count for its page alone: a notebook whose text has changed runs
 again, and its sidecars stay as they were.
 
-What a notebook says about itself, in its metadata:
-
-    "mvlm": {"outputs": ["tables/table1.csv", ...],              what it writes under STAGE
-             "corpora": ["BU-3DFE"],                             whose fingerprints it depends on
-             "measured": ["timings/{kind}.json"],                files under runs/ it reads, made by another command
-             "prepare": "mvlm.study.runs:prepare_table1"}        called with the settings before the kernel starts
-
-and, in the cell tagged `parameters`, the names that it takes; `STAGE` is the folder for its outputs.
+In the cell tagged `parameters` stand the names that it takes; `STAGE` is the folder for its outputs.
 """
 
 from __future__ import annotations
@@ -32,15 +26,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from mvlm.cache.keys import digest, file_hash
+from mvlm.publish.declared import NOTEBOOKS, declared, named, promises, read
 from mvlm.publish.pages import page as page_of
 from mvlm.settings import ROOT, RUNS, Settings
 
-NOTEBOOKS = ROOT / "notebooks"
 # Packages whose version can change a number or a picture; the others of the lock cannot.
 COMPUTING = (
     "torch", "torchvision", "open-clip-torch", "timm", "pytorch-lightning", "numpy", "scipy", "scikit-learn", "open3d",
@@ -113,7 +106,7 @@ def run_notebook(
         if _is_current(state, current := _state_key(sidecar, folder / f"{name}.ipynb"), products):
             return outcome(ran=False)
         print(f"{name}: running", flush=True)
-        _prepare(name, notebook, settings)
+        _compute_needed(name, settings)
         stage = results / ".stage" / name
         shutil.rmtree(stage, ignore_errors=True)  # of a run that was killed
         try:
@@ -143,8 +136,8 @@ def _load(name: str, folder: Path, parameters: Mapping[str, Any]) -> tuple[dict,
     if not path.is_file():
         known = ", ".join(sorted(other.stem for other in folder.glob("*.ipynb"))) or "none"
         raise NotebookError(f"{name}: no such notebook in {folder.name}/; there are {known}")
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    promised = notebook["metadata"].get("mvlm", {}).get("outputs", [])
+    notebook = read(path)
+    promised = promises(notebook)
     wanted = set(parameters) | ({"STAGE"} if promised else set())
     tagged = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])]
     if wanted and len(tagged) != 1:
@@ -168,7 +161,7 @@ def _assigned(code: str) -> Iterator[str]:
 
 def _dependencies(name: str, notebook: dict, parameters: dict, settings: Settings) -> dict[str, Any]:
     """Return what a notebook's outputs depend on, as it stands in their sidecars, under one content key."""
-    declared = notebook["metadata"].get("mvlm", {})
+    said = declared(notebook)
     weights = Path(settings.pretrained or "")
     data = {
         "notebook": name,
@@ -180,13 +173,13 @@ def _dependencies(name: str, notebook: dict, parameters: dict, settings: Setting
             "skip_bad": settings.skip_bad,
         },
         "data_kind": settings.data_kind(),
-        "fingerprints": {corpus: _fingerprint(corpus, settings) for corpus in declared.get("corpora", [])},
+        "fingerprints": {corpus: _fingerprint(corpus, settings) for corpus in said.get("corpora", [])},
     }
     if settings.profile == "full":
         data["settings"]["training"] = settings.training.content()
-    if declared.get("measured"):
+    if said.get("measured"):
         kind = settings.results_name(settings.data_kind())
-        files = [RUNS / path.format(kind=kind) for path in declared["measured"]]
+        files = [RUNS / path.format(kind=kind) for path in said["measured"]]
         data["measurements"] = {path.name: file_hash(path) if path.is_file() else "absent" for path in files}
     try:
         return data | {"content_key": content_key(notebook, data)}
@@ -205,12 +198,11 @@ def content_key(notebook: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     Raises:
         SyntaxError: a cell is not Python.
     """
-    declared = notebook["metadata"].get("mvlm", {})
     code = [_source(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     unused = FOLDERS * (data["data_kind"] == "twin") + TOWERS * (data["settings"]["profile"] != "full")
-    done = digest([*code, repr(declared.get("prepare", ""))], without=unused)
-    promised = {name: declared.get(name, []) for name in ("outputs", "corpora", "measured")}
-    whole = json.dumps([dict(data), promised, done, versions()], sort_keys=True)
+    done = digest(code, without=unused)
+    said = {name: declared(notebook).get(name, []) for name in ("corpora", "measured")}
+    whole = json.dumps([dict(data), said | {"outputs": promises(notebook)}, done, versions()], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
@@ -245,17 +237,14 @@ def _hashes(products: tuple[Path, ...]) -> dict[str, str]:
     return {str(_shown(path)): file_hash(path) for path in products}
 
 
-def _prepare(name: str, notebook: dict, settings: Settings) -> None:
-    """Call the declared hook in this process, so that its progress bars reach the terminal."""
-    hook = notebook["metadata"].get("mvlm", {}).get("prepare")
-    if not hook:
-        return
-    module, _, function = hook.partition(":")
-    try:
-        getattr(import_module(module), function)(settings)
-    except (ValueError, OSError) as error:  # bad input explains itself; anything else is a fault and keeps its trace
-        from mvlm.study import runs  # here and not above: the runner must start at once
+def _compute_needed(name: str, settings: Settings) -> None:
+    """Compute what a notebook reads in this process, so that progress bars reach the terminal."""
+    from mvlm.study import needed, runs  # here and not above: the runner must start at once
 
+    try:
+        if compute := needed.NEEDED.get(name):
+            compute(settings)
+    except (ValueError, OSError) as error:  # bad input explains itself; anything else is a fault and keeps its trace
         kind = AbsentError if isinstance(error, runs.AbsentError) else NotebookError
         raise kind(f"{name}: {error}") from error
 
@@ -357,14 +346,22 @@ def _alone(path: Path, name: str) -> Iterator[None]:
         lock.release()
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run notebooks, print their tables, and return the exit status: a notebook without data is passed over.
 
     But if all are, there was nothing to do, and that is an error.
+
+    Args:
+        arguments: names of notebooks and of targets of make.
     """
-    if not names:
-        print("usage: python -m mvlm.publish.notebooks NAME [NAME ...]", file=sys.stderr)
+    if not arguments:
+        print("usage: python -m mvlm.publish.notebooks NAME|TARGET [NAME|TARGET ...]", file=sys.stderr)
         return 2
+    try:
+        names = named(arguments)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
     status, absent = 0, 0
     for name in names:
         try:

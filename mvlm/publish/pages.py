@@ -8,36 +8,15 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
+from mvlm.publish.declared import NOTEBOOKS, declared, promises, read
 from mvlm.settings import RESULTS, ROOT, RUNS, Settings
 
-# Notebook -> what of the paper it stands for, and what `make` runs it by. In the order of the index.
-ITEMS = {
-    "10-table1": ("Table I", "tables"),
-    "11-table2": ("Table II", "tables"),
-    "12-table3": ("Table III", "tables"),
-    "13-summary": ("beyond the paper", "study"),
-    "14-transfer": ("beyond the paper", "transfer DATA=…"),
-    "20-fig3-fig6": ("Fig. 3, Fig. 6", "figures"),
-    "21-fig4-fig5": ("Fig. 4, Fig. 5", "figures"),
-    "22-fig7": ("Fig. 7", "figures"),
-    "00-audit": ("all claims", "lessons"),
-    "01-faces-and-views": ("III, views", "figures"),
-    "02-model": ("II-B, Fig. 2", "lessons"),
-    "03-loss-by-hand": ("II-C, II-D, Eqs. (1)-(8)", "lessons"),
-    "04-gradients": ("II-E, Eqs. (9)-(15)", "lessons"),
-    "05-readings": ("Eqs. (4), (6), (8)", "study"),
-    "06-ranks": ("II-G", "lessons"),
-    "07-dynamic-images": ("III, rank pooling", "figures"),
-    "08-dials": ("beyond the paper", "figures"),
-    "90-deviations": ("what it leaves open", "lessons"),
-}
 THUMBNAIL = 320  # pixels wide
 
 # nbconvert's page without the blocks that load scripts from the network; `_drawn` does what MathJax would. Tables hold
@@ -109,28 +88,29 @@ def _drawn(found: re.Match[str]) -> str:
     return f'<img alt="{escape(tex.strip())}" style="{style}; {size}" src="data:image/svg+xml;base64,{data}">'
 
 
-def index(runs: Path = RUNS, results: Path = RESULTS, notebooks: Path = ROOT / "notebooks") -> Path:
+def index(runs: Path = RUNS, results: Path = RESULTS, notebooks: Path = NOTEBOOKS) -> Path:
     """Write `html/index.html` under `runs` and return it.
 
     Args:
         runs: folder with the pages, `html/<kind>/<notebook>.html`, and with the results of other kinds.
         results: results of the default kind.
-        notebooks: the notebooks, whose metadata names their files.
+        notebooks: the notebooks, which say what of the paper they stand for, their files and their target.
 
     Raises:
         FileNotFoundError: no notebook was run yet.
-        ValueError: a notebook has no place in `ITEMS`.
+        ValueError: a notebook does not say so.
     """
     folder = runs / "html"
     kinds = sorted(path for path in folder.glob("*") if any(path.glob("*.html")))
     if not kinds:
         raise FileNotFoundError("no notebook was run yet; `make tables` runs the first")
-    declared = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in notebooks.glob("*.ipynb")}
-    if strange := sorted(set(declared) - set(ITEMS)):
-        raise ValueError(f"{', '.join(strange)}: no place in the index, expected one of {', '.join(ITEMS)}")
+    known = {path.stem: read(path) for path in sorted(notebooks.glob("*.ipynb"))}
+    for name, notebook in known.items():
+        if missing := {"in_the_paper", "targets"} - {key for key, said in declared(notebook).items() if said}:
+            raise ValueError(f"{name}: its metadata lack {', '.join(sorted(missing))}, see mvlm/publish/declared.py")
     own = Settings().results_name("twin")
     sections = [
-        _section(kind, results if kind.name == own else runs / "results" / kind.name, declared)
+        _section(kind, results if kind.name == own else runs / "results" / kind.name, known)
         for kind in sorted(kinds, key=lambda kind: (kind.name != own, kind.name))
     ]
     text = (
@@ -145,20 +125,20 @@ def index(runs: Path = RUNS, results: Path = RESULTS, notebooks: Path = ROOT / "
     return target
 
 
-def _section(pages: Path, results: Path, declared: dict[str, dict]) -> str:
+def _section(pages: Path, results: Path, known: dict[str, dict]) -> str:
     rows = [
         "<tr><th>In the paper</th><th>Notebook</th><th>Files</th><th>Command</th></tr>",
-        *(_row(name, pages, results, declared[name]) for name in ITEMS if name in declared),
+        *(_row(name, pages, results, notebook) for name, notebook in known.items()),
     ]
     return f"<h2>{escape(pages.name)}</h2>\n<table>\n{chr(10).join(rows)}\n</table>\n"
 
 
 def _row(name: str, pages: Path, results: Path, notebook: dict) -> str:
-    item, target = ITEMS[name]
+    item, (target, *_) = (declared(notebook)[key] for key in ("in_the_paper", "targets"))
     title = escape(_title(notebook) or name)
     made = pages / f"{name}.html"
     shown = f'<a href="{pages.name}/{name}.html">{title}</a>' if made.is_file() else f"{title}, not run"
-    files = "".join(_files(notebook["metadata"].get("mvlm", {}).get("outputs", []), results, pages.parent))
+    files = "".join(_files(promises(notebook), results, pages.parent))
     quiet = "" if made.is_file() else ' class="missing"'
     return f"<tr{quiet}><td>{escape(item)}</td><td>{shown}</td><td>{files}</td><td><code>make {target}</code></td></tr>"
 

@@ -1,4 +1,4 @@
-"""Are the results what the code makes? `python -m mvlm.publish.verify NOTEBOOK [NOTEBOOK ...]`.
+"""Are the results what the code makes? `python -m mvlm.publish.verify tables 14-transfer`, targets or names.
 
 The notebooks run again, through the same runner, into `runs/verify`, and what they write is compared with the results
 as they lie there, value by value. Nothing in the results is touched. Runs and views that are cached by their content
@@ -29,7 +29,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from mvlm.publish.notebooks import NOTEBOOKS, AbsentError, NotebookError, run_notebook
+from mvlm.publish.declared import NOTEBOOKS, named, promises, read
+from mvlm.publish.notebooks import AbsentError, NotebookError, run_notebook
 from mvlm.settings import RUNS, Settings
 
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
@@ -159,15 +160,10 @@ def _rounded(one: str, two: str) -> bool:
 
 def unmade(results: Path, files: Sequence[str], folder: Path) -> tuple[list[str], list[str]]:
     """Notebooks that results were not regenerated of, and results that no notebook promises any more."""
-    makers = {output: path.stem for path in folder.glob("*.ipynb") for output in promises(path)}
+    makers = {output: path.stem for path in folder.glob("*.ipynb") for output in promises(read(path))}
     paths = (path.relative_to(results) for path in sorted(results.rglob("*")) if path.is_file())
     there = [path.as_posix() for path in paths if path.parts[0] != ".stage" and path.as_posix() not in files]
     return sorted({makers[name] for name in there if name in makers}), [name for name in there if name not in makers]
-
-
-def promises(notebook: Path) -> list[str]:
-    """Files that a notebook says it writes."""
-    return json.loads(notebook.read_text(encoding="utf-8"))["metadata"].get("mvlm", {}).get("outputs", [])
 
 
 def verify(
@@ -195,9 +191,9 @@ def verify(
         except (NotebookError, ValueError, FileNotFoundError) as error:
             found.append(Difference(name, "the notebook itself", "results", f"fails: {error}"))
             continue
-        outputs = promises(folder / f"{name}.ipynb")
-        files += outputs
-        found += compare(committed, scratch / "results", outputs)
+        promised = promises(read(folder / f"{name}.ipynb"))
+        files += promised
+        found += compare(committed, scratch / "results", promised)
     others, orphans = unmade(committed, files, folder)
     if others:
         print(f"not verified: the results of {', '.join(others)}", file=sys.stderr)
@@ -217,13 +213,13 @@ def report(files: Sequence[str], found: Sequence[Difference]) -> str:
     return "\n".join([*lines, f"verify: {counted}"])
 
 
-def main(names: Sequence[str]) -> int:
-    """Verify notebooks under the settings of the environment; return 1 where anything differs."""
-    if not names:
-        print("usage: python -m mvlm.publish.verify NOTEBOOK [NOTEBOOK ...]", file=sys.stderr)
+def main(arguments: Sequence[str]) -> int:
+    """Verify notebooks, by name or target of make, under the settings of the environment; 1 where anything differs."""
+    if not arguments:
+        print("usage: python -m mvlm.publish.verify NAME|TARGET [NAME|TARGET ...]", file=sys.stderr)
         return 2
     try:
-        settings = Settings.from_environment()
+        settings, names = Settings.from_environment(), named(arguments)
     except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+# Kind of an item, which is also the folder of its files -> their suffixes.
+FILES = {"tables": ("csv", "md", "tex", "json"), "figures": ("png", "pdf", "csv", "json")}
 # Columns of the transfer table's CSV, with their units.
 TRANSFER_COLUMNS = {
     "benchmark": "subset of BU-3DFE",
@@ -34,6 +36,7 @@ TRANSFER_COLUMNS = {
     "n": "samples",
     "subjects": "subjects",
 }
+
 
 @dataclass(frozen=True)
 class Part:
@@ -101,7 +104,7 @@ def write_table(
     _write(folder / f"{item}.md", "\n".join(_markdown(part) for part in parts))
     _write(folder / f"{item}.tex", "\n".join(_latex(part, item) for part in parts))
     _write_sidecar(folder / f"{item}.json", item, sidecar)
-    return [folder / f"{item}.{suffix}" for suffix in ("csv", "md", "tex", "json")]
+    return [folder / f"{item}.{suffix}" for suffix in FILES["tables"]]
 
 
 def write_figure(
@@ -118,7 +121,7 @@ def write_figure(
     anonymous = dict.fromkeys(("Creator", "Producer", "CreationDate"))
     figure.savefig(folder / f"{item}.pdf", metadata=anonymous)
     _write_sidecar(folder / f"{item}.json", item, sidecar)
-    return [folder / f"{item}.{suffix}" for suffix in ("png", "pdf", "csv", "json")]
+    return [folder / f"{item}.{suffix}" for suffix in FILES["figures"]]
 
 
 def _folder(stage: str | Path | None, kind: str) -> Path:
@@ -160,14 +163,10 @@ _LATEX = {**{sign: f"\\{sign}" for sign in "&%$#_{}"}, "±": "$\\pm$", "–": "-
 
 
 def _latex(part: Part, item: str) -> str:
-    def line(cells: Sequence[object]) -> str:
-        return " & ".join("".join(_LATEX.get(sign, sign) for sign in str(cell)) for cell in cells)
+    def plain(text: object) -> str:
+        return "".join(_LATEX.get(sign, sign) for sign in str(text))
 
-    head = part.cells.columns
-    rows = " \\\\\n".join(line(cells) for cells in part.cells.to_numpy().tolist())
-    return (
-        f"% {item}: generated from {item}.csv; needs booktabs\n"
-        f"\\begin{{table}}\n\\caption{{{line([part.title])}. {line([part.note])}}}\n"
-        f"\\begin{{tabular}}{{{'l' * len(head)}}}\n\\toprule\n{line(head)} \\\\\n\\midrule\n"
-        f"{rows} \\\\\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n"
-    )
+    style = part.cells.style.hide().format(plain).format_index(plain, axis=1)
+    caption, layout = f"{plain(part.title)}. {plain(part.note)}", "l" * len(part.cells.columns)
+    table = style.to_latex(hrules=True, caption=caption, column_format=layout)
+    return f"% {item}: generated from {item}.csv; needs booktabs\n{table}"

@@ -5,8 +5,6 @@ Shapes: A copies, N samples, V views, D embedding, P prompts.
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +14,9 @@ import numpy as np
 
 import mvlm.settings
 from mvlm.cache import workers
+from mvlm.cache.files import write
 from mvlm.cache.keys import file_hash, key, source_key
+from mvlm.labels.naming import Prompts
 from mvlm.prompts import prompts_for
 from mvlm.samples import Rendering, Samples, cache_folder, load_samples
 from mvlm.settings import MODEL, Settings
@@ -30,28 +30,31 @@ CROP = 7 / 8  # of a view's side
 COPIES = (("plain", False, False), ("flipped", True, False), ("cropped", False, True), ("both", True, True))
 
 
-class Frozen(NamedTuple):
-    """What the frozen model makes of a corpus and of the prompts."""
-
-    samples: Samples
-    views: Path  # .npy, (A, N, V, D) float32 unit rows
-    text: np.ndarray  # (P, D) float32 unit rows
-    prompt_class: np.ndarray  # (P,) class of each prompt
-    temperature: float
-
-
 class Embedded(NamedTuple):
-    """Samples by where their frozen embeddings lie: rows (n,) of a file (A, all samples, V, D), and what they show."""
+    """Samples by where they lie, in a file of all samples of a corpus, and what they show.
+
+    Attributes:
+        file: .npy, frozen embeddings (A, all samples, V, D) float32 of unit length; for training end to end, which
+            makes its embeddings itself, images (all samples, V, H, H, 3) uint8.
+        rows: (n,) of that file.
+        names, subjects, emotions: (n,) str.
+    """
 
     file: Path
-    rows: np.ndarray  # (n,)
-    names: np.ndarray  # (n,) str, as all that follow
+    rows: np.ndarray
+    names: np.ndarray
     subjects: np.ndarray
     emotions: np.ndarray
 
     def of(self, subjects: Sequence[str]) -> Embedded:
         """The samples of some subjects."""
-        chosen = np.isin(self.subjects, subjects)
+        return self._where(np.isin(self.subjects, subjects))
+
+    def named(self, names: Sequence[str]) -> Embedded:
+        """The samples of these names."""
+        return self._where(np.isin(self.names, names))
+
+    def _where(self, chosen: np.ndarray) -> Embedded:
         return Embedded(self.file, *(values[chosen] for values in self[1:]))
 
     def views(self) -> np.ndarray:
@@ -87,7 +90,16 @@ def text_path(prompts: Sequence[str], classes: np.ndarray, chosen: Settings) -> 
     return mvlm.settings.RUNS / "cache" / "embeddings" / f"{key(parts)}.npz"
 
 
-def frozen(corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None) -> Frozen:
+def shown(
+    corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None
+) -> Samples:
+    """All that shows an emotion in a corpus, in views of the size that the model takes; arguments as of `frozen`."""
+    return load_samples(corpus, jobs=chosen.jobs, skip_bad=chosen.skip_bad, **_how(emotions, chosen, subjects))
+
+
+def frozen(
+    corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None
+) -> tuple[Embedded, Prompts]:
     """Embeddings of all that shows an emotion in a corpus and of the prompts of some, from the cache or made now.
 
     Args:
@@ -99,13 +111,17 @@ def frozen(corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: 
     Raises:
         ValueError, FileNotFoundError: bad scans, or a model that cannot be loaded.
     """
-    size, temperature, text, prompt_class = _text(tuple(emotions), chosen)
-    shown = {"size": size, "subjects": subjects, "rendering": Rendering.of(chosen)}
-    samples = load_samples(corpus, jobs=chosen.jobs, skip_bad=chosen.skip_bad, **shown)
-    path = image_path(cache_folder(corpus, **shown), sorted(samples.bad), chosen)
+    samples = shown(corpus, emotions, chosen, subjects)
+    path = image_path(cache_folder(corpus, **_how(emotions, chosen, subjects)), sorted(samples.bad), chosen)
     if not path.is_file():
         _encode(samples, chosen, path, corpus.name)
-    return Frozen(samples, path, text, prompt_class, temperature)
+    every = Embedded(path, np.arange(len(samples)), samples.names, samples.subjects, samples.emotions)
+    return every, _text(tuple(emotions), chosen)[1]
+
+
+def _how(emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None) -> dict[str, object]:
+    """How views are shown: arguments of `load_samples` and `cache_folder`."""
+    return {"size": _text(tuple(emotions), chosen)[0], "subjects": subjects, "rendering": Rendering.of(chosen)}
 
 
 def augmented(images: np.ndarray, copy: int, offsets: np.ndarray, rendering: Rendering) -> np.ndarray:
@@ -158,8 +174,8 @@ def _encoded(task: tuple[np.ndarray, int, np.ndarray, Rendering, str, str | None
     return _model(name, pretrained).encode_views(np.array(augmented(images, copy, offsets, rendering))).numpy()
 
 
-def _text(emotions: tuple[str, ...], chosen: Settings) -> tuple[int, float, np.ndarray, np.ndarray]:
-    """Image size, temperature, (P, D) embeddings of the prompts and (P,) their classes, cached too."""
+def _text(emotions: tuple[str, ...], chosen: Settings) -> tuple[int, Prompts]:
+    """Image size of the model, and the prompts of emotions as it embeds them, cached too."""
     prompts, classes = prompts_for(emotions)
     path = text_path(prompts, classes, chosen)
     if not path.is_file():
@@ -168,7 +184,7 @@ def _text(emotions: tuple[str, ...], chosen: Settings) -> tuple[int, float, np.n
         (found,) = workers.each(_encoded_text, [task], jobs=chosen.jobs, title="prompts")
         write(path, lambda file: np.savez(file, **found))
     with np.load(path) as file:
-        return int(file["size"]), float(file["temperature"]), file["text"], file["prompt_class"]
+        return int(file["size"]), Prompts(file["text"], file["prompt_class"], float(file["temperature"]))
 
 
 def _encoded_text(task: tuple[list[str], np.ndarray, str, str | None]) -> dict[str, np.ndarray]:
@@ -190,16 +206,3 @@ def _model(name: str, pretrained: str | None):
 
     torch.set_num_threads(1)
     return load_model(name, pretrained)
-
-
-def write(path: Path, save) -> None:
-    """Writes a file whole or not at all: `save(file)` into a neighbour, which then takes its place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # not tempfile's: its files are for one user only
-    try:
-        with staging.open("xb") as file:
-            save(file)
-        os.replace(staging, path)
-    except BaseException:
-        staging.unlink(missing_ok=True)
-        raise

@@ -8,30 +8,26 @@ stay in `runs/weights/`, a file for each record, which `PRETRAINED=` takes; logs
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mvlm.cache import workers
-from mvlm.labels.clusters import UNUSED
+from mvlm.cache.files import write, write_text
+from mvlm.labels.clusters import UNUSED, Labels
+from mvlm.labels.naming import Prompts
 from mvlm.losses.readings import PARTS, TEXT
-from mvlm.method import Method
+from mvlm.method import Method, represent, rounds
+from mvlm.prompts import prompts_for
 from mvlm.ranks.launch import launch, plan
 from mvlm.samples import Rendering, cache_folder, load_samples
 from mvlm.settings import Settings, Training
-from mvlm.study.embeddings import Embedded, write
-
-if TYPE_CHECKING:
-    from mvlm.labelling import Prompts
-    from mvlm.model import MultiviewVLM
+from mvlm.study.embeddings import Embedded
+from mvlm.study.record import Fold, results
 
 ENTRY = "mvlm.study.full_profile:one"  # what a run of this profile executes
 LABELS = "labels.npz"
@@ -45,9 +41,7 @@ class Run:
         record: where its record goes, `runs/records/<run>.json`.
         head: what the record says besides results.
         method: fields of `Method`, but for the reading, which is the default one.
-        seed: of clusters, batches and augmentations.
-        emotions, shown: as in `mvlm.study.record.record`.
-        train, test: images.npy, and of each sample in use its row in it, name, subject and emotion.
+        fold: a `mvlm.study.record.Fold`, as `told` says it: samples lie where their images do.
         model, pretrained: the weights to start from.
         rendering: fields of `Rendering`.
         training: fields of `Training`.
@@ -56,11 +50,7 @@ class Run:
     record: str
     head: dict
     method: dict
-    seed: int
-    emotions: list[str]
-    shown: list[str]
-    train: dict
-    test: dict
+    fold: dict
     model: str
     pretrained: str | None
     rendering: list
@@ -127,11 +117,7 @@ def compute(missing: Sequence[tuple], heads: Sequence[Mapping], chosen: Settings
                     record=str(path),
                     head=dict(head),
                     method={name: value for name, value in asdict(cell.method).items() if name != "reading"},
-                    seed=cell.seed,
-                    emotions=list(part.benchmark.emotions),
-                    shown=list(part.benchmark.shown),
-                    train=_told(source.of(train)),
-                    test=_told(own.of(test)),
+                    fold=told_of(part.fold(source.of(train), own.of(test), cell.seed)),
                     model=chosen.model,
                     pretrained=chosen.pretrained,
                     rendering=list(Rendering.of(chosen)),
@@ -181,166 +167,132 @@ def execute(runs: Sequence[Mapping], device: str) -> None:
 
 def one(run: Run, device: str, title: str = "training") -> None:
     """Train, predict and score one run; rank 0 writes weights and record, then removes the checkpoints."""
+    from mvlm import weights
     from mvlm.ranks import group
-    from mvlm.training import checkpoints
-
-    method = Method(**run.method | {"use": tuple(run.method["use"])})
-    train, test = (_heard(of) for of in (run.train, run.test))
-    images = {of.file: np.load(of.file, mmap_mode="r") for of in (train, test)}
-    model, rounds, sizes = adapt(run, method, train, images[train.file], device, title)
-
     from mvlm.training.towers import embed
 
-    views = [embed(model, images[of.file], of.rows, device) for of in (train, test)]
+    method = Method(**run.method | {"use": tuple(run.method["use"])})
+    trainer = TowersTrainer(run, method, device, title)
+    fold = trainer.fold
+    truth = fold.classes(fold.train)
+    trained = rounds(
+        method, trainer, classes=len(fold.emotions), seed=fold.seed, truth=method.may_know(truth)
+    )
+    views = [embed(trainer.model, np.load(of.file, mmap_mode="r"), of.rows, device) for of in (fold.train, fold.test)]
 
     def finish() -> None:
         if method.trains:
             told = json.dumps({"model": run.model, "run": Path(run.record).stem})
-            checkpoints.save_weights(run.weights, model.clip, {"mvlm": told})
-        found = results(run, method, model, train, test, views, rounds, sizes)
-        text = json.dumps(run.head | found, ensure_ascii=False) + "\n"
-        write(Path(run.record), lambda file: file.write(text.encode()))
+            weights.save(run.weights, trainer.model.clip, {"mvlm": told})
+        found = results(method, fold, trainer.prompts(), represent(method, *views), trained, truth)
+        found |= {"weights": weights.digest(trainer.model.clip) if method.trains else None}
+        write_text(Path(run.record), json.dumps(run.head | found, ensure_ascii=False) + "\n")
         shutil.rmtree(run.checkpoints, ignore_errors=True)
 
     group.from_first(finish)
 
 
-def adapt(
-    run: Run, method: Method, train: Embedded, images: np.ndarray, device: str, title: str
-) -> tuple[MultiviewVLM, list[np.ndarray], list[list[int]]]:
-    """The model as a method trains it, the labels (N, V) of each round, and how many views or samples each class has.
+class TowersTrainer:
+    """Labels and trains towers in rounds: a `mvlm.method.Trainer`, on every rank.
 
-    As in the cheap profile, each round labels the samples with the model of the round before and trains the first
-    weights anew, so that the last model of every method has seen the same number of steps. Embeddings are made on all
-    ranks, labels on the first, which tells them the others: every rank has the same.
+    Embeddings are made on all ranks, labels on the first, which tells them the others: every rank has the same. What an
+    interrupted run has done, labels and checkpoints, is taken up.
     """
-    import torch
 
-    from mvlm.model import load_model
-    from mvlm.prompts import prompts_for
-    from mvlm.ranks import group
-    from mvlm.training.batches import batch_order
-    from mvlm.training.towers import FineTuning, embed, fit
+    def __init__(self, run: Run, method: Method, device: str, title: str):
+        from mvlm.model import load_model
 
-    texts, prompt_class = prompts_for(run.emotions)
-    channel, yaws, frames = run.rendering
-    training, rendering = Training(**run.training), Rendering(channel, tuple(yaws), frames)
-    folders = [run.checkpoints / f"round-{number}" for number in range(1, method.rounds + 1)]
-    model = load_model(run.model, run.pretrained)
-    rounds, sizes = [], []
-    for number, folder in enumerate(folders):
-        if not group.from_first((folder / LABELS).is_file):
-            views = embed(model, images, train.rows, device)
-            group.from_first(partial(_label, folder / LABELS, run, method, views, model, train))
-        with np.load(folder / LABELS) as file:
-            classes, kept, counted = file["classes"], file["kept"], file["sizes"].tolist()
-        if method.supervision != "instance":  # an instance is no emotion, right or wrong
-            rounds.append(classes)
-            sizes.append(counted)
-        if number + 1 < len(folders) and group.from_first((folders[number + 1] / LABELS).is_file):
-            continue  # it was done before an interruption
-        model = load_model(run.model, run.pretrained)
-        many = group.count()
+        self.run, self.method, self.device, self.title = run, method, device, title
+        self.fold = heard(run.fold)
+        self.images = np.load(self.fold.train.file, mmap_mode="r")
+        self.model = load_model(run.model, run.pretrained)
+
+    def prompts(self) -> Prompts:
+        """The prompts as the model embeds them now."""
+        import torch
+
+        texts, classes = prompts_for(self.fold.emotions)
+        with torch.no_grad():
+            return Prompts(self.model.encode_text(texts).numpy(), classes, float(self.model.temperature))
+
+    def labelled(self, number: int, by: Callable[[np.ndarray, Prompts], Labels]) -> Labels:
+        from mvlm.ranks import group
+        from mvlm.training.towers import embed
+
+        path = self._folder(number) / LABELS
+        if not group.from_first(path.is_file):
+            views = embed(self.model, self.images, self.fold.train.rows, self.device)
+            group.from_first(
+                lambda: write(path, lambda file: np.savez(file, classes=by(views, self.prompts()).classes))
+            )
+        with np.load(path) as file:
+            return Labels(file["classes"])
+
+    def fit(self, number: int, labels: Labels) -> None:
+        import torch
+
+        from mvlm.model import load_model
+        from mvlm.ranks import group
+        from mvlm.training.batches import batch_order
+        from mvlm.training.towers import FineTuning, fit
+
+        run, count = self.run, self.method.rounds
+        if number + 1 < count and group.from_first((self._folder(number + 1) / LABELS).is_file):
+            return  # it was done before an interruption
+        training, many = Training(**run.training), group.count()
+        channel, yaws, frames = run.rendering
+        kept = labels.classes[:, 0] != UNUSED
         batch = min(training.batch, int(kept.sum()) // many * many)  # a small corpus is one batch
         if batch < 2:
-            raise ValueError(f"{title}: expected samples to train on for each of {many} ranks, found {int(kept.sum())}")
-        order = batch_order(int(kept.sum()), batch, training.epochs, run.seed)
+            found = int(kept.sum())
+            raise ValueError(f"{self.title}: expected samples to train on for each of {many} ranks, found {found}")
+        order = batch_order(int(kept.sum()), batch, training.epochs, self.fold.seed)
+        texts, prompt_class = prompts_for(self.fold.emotions)
+        self.model = load_model(run.model, run.pretrained)
         module = FineTuning(
-            model,
+            self.model,
             texts,
             torch.from_numpy(np.asarray(prompt_class, dtype=np.int64)),
-            torch.from_numpy(classes[kept]),
-            use=method.use,
+            torch.from_numpy(labels.classes[kept].astype(np.int64)),
+            use=self.method.use,
             training=training,
             steps=len(order),
         )
-        named = f"{title}, round {number + 1} of {len(folders)}" if len(folders) > 1 else title
-        options = {"seed": run.seed, "device": device, "folder": folder, "log": run.log / folder.name, "title": named}
-        fit(module, images, train.rows[kept], order, rendering, **options)
-        model.float().requires_grad_(False)
-    return model, rounds, sizes
+        folder = self._folder(number)
+        fit(
+            module,
+            self.images,
+            self.fold.train.rows[kept],
+            order,
+            Rendering(channel, tuple(yaws), frames),
+            seed=self.fold.seed,
+            device=self.device,
+            folder=folder,
+            log=run.log / folder.name,
+            title=f"{self.title}, round {number + 1} of {count}" if count > 1 else self.title,
+        )
+        self.model.float().requires_grad_(False)
+
+    def _folder(self, number: int) -> Path:
+        return self.run.checkpoints / f"round-{number + 1}"
 
 
-def _label(path: Path, run: Run, method: Method, views: np.ndarray, model: MultiviewVLM, train: Embedded) -> None:
-    """Writes classes (N, V) of the training samples, which of them are kept (N,), and the sizes of the classes."""
-    from mvlm.labelling import label
-
-    truth = _classes(run, train) if method.supervision == "oracle" else None
-    classes = label(method, views, _prompts(run, model), seed=run.seed, truth=truth).classes
-    kept = classes[:, 0] != UNUSED
-    counted = classes[kept, 0] if method.aggregate else classes.ravel()
-    sizes = np.zeros(0, int) if method.supervision == "instance" else np.bincount(counted, minlength=len(run.emotions))
-    found = {"classes": classes.astype(np.int64), "kept": kept, "sizes": sizes}
-    write(path, lambda file: np.savez(file, **found))
-
-
-def results(
-    run: Run,
-    method: Method,
-    model: MultiviewVLM,
-    train: Embedded,
-    test: Embedded,
-    views: Sequence[np.ndarray],
-    rounds: Sequence[np.ndarray],
-    sizes: Sequence[Sequence[int]],
-) -> dict[str, object]:
-    """What a record says, as `mvlm.study.run` describes it; computed in one process."""
-    from mvlm.study.record import predict, represent, score
-
-    prompts = _prompts(run, model)
-    train_y, test_y = _classes(run, train), _classes(run, test)
-    train_x, test_x = represent(method, None, *views)
-    scores = score(train_x, train_y, train.subjects, test_x, test_y, method, prompts, seed=run.seed)
-    among = np.array([run.emotions.index(emotion) for emotion in run.shown], dtype=int)
-    named = {
-        protocol: [run.emotions[c] for c in getattr(scores, protocol)]
-        for protocol in ("zero_shot", "knn", "probe", "cluster")
+def told_of(fold: Fold) -> dict[str, object]:
+    """A fold as JSON can hold it."""
+    samples = {
+        name: {"file": str(of.file)} | {field: getattr(of, field).tolist() for field in Embedded._fields[1:]}
+        for name, of in (("train", fold.train), ("test", fold.test))
     }
-    return {
-        "names": test.names.tolist(),
-        "subjects": test.subjects.tolist(),
-        "emotions": test.emotions.tolist(),
-        **named,
-        "among_shown": [run.emotions[c] for c in predict(method, test_x, prompts, among)] if run.shown else None,
-        "ari": scores.ari,
-        "nmi": scores.nmi,
-        "naming": scores.naming,
-        "change": [float((new != old).mean()) for old, new in pairwise(rounds)],
-        "pseudo_labels": [float((labels == train_y[:, None])[labels != UNUSED].mean()) for labels in rounds],
-        "cluster_sizes": list(sizes),
-        "weights": digest(model) if method.trains else None,
-    }
+    return fold._asdict() | samples
 
 
-def digest(model: MultiviewVLM) -> str:
-    """SHA-256 of names and bytes of all weights."""
-    hashed = hashlib.sha256()
-    for name, value in sorted(model.clip.state_dict().items()):
-        hashed.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-    return hashed.hexdigest()
-
-
-def _prompts(run: Run, model: MultiviewVLM) -> Prompts:
-    import torch
-
-    from mvlm.labelling import Prompts
-    from mvlm.prompts import prompts_for
-
-    texts, classes = prompts_for(run.emotions)
-    with torch.no_grad():
-        return Prompts(model.encode_text(texts).numpy(), classes, float(model.temperature))
-
-
-def _classes(run: Run, of: Embedded) -> np.ndarray:
-    return np.array([run.emotions.index(emotion) for emotion in of.emotions], dtype=np.int64)
-
-
-def _told(of: Embedded) -> dict:
-    return {"file": str(of.file)} | {name: getattr(of, name).tolist() for name in Embedded._fields[1:]}
-
-
-def _heard(told: Mapping) -> Embedded:
-    return Embedded(Path(told["file"]), *(np.array(told[name]) for name in Embedded._fields[1:]))
+def heard(told: Mapping) -> Fold:
+    """The fold that `told_of` says."""
+    train, test = (
+        Embedded(Path(of["file"]), *(np.array(of[field]) for field in Embedded._fields[1:]))
+        for of in (told["train"], told["test"])
+    )
+    return Fold(train, test, tuple(told["emotions"]), tuple(told["shown"]), told["seed"])
 
 
 def _image_size(task: tuple[str, str | None]) -> int:

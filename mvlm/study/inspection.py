@@ -12,12 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from mvlm.labels.clusters import cluster
-from mvlm.labels.naming import name_clusters
+from mvlm.labels.naming import Prompts, name_clusters
 from mvlm.measures import evaluate
-from mvlm.method import Method
-from mvlm.study.embeddings import Embedded
-from mvlm.study.record import Prompts, adapt, predict, represent
-from mvlm.training.adapter import STEPS
+from mvlm.method import Method, adapt, predict, represent
+from mvlm.study.record import Fold
 
 RESTARTS = 20  # clusterings, each from one start of its own
 SHARES = (1, 5, 10)  # percent of the training subjects whose labels a probe gets; all of them: the record of the run
@@ -26,16 +24,7 @@ STRENGTH = 1.0  # inverse penalty of a probe that has no inner folds to choose i
 PROBED_SCANS = 6  # of a training subject, for the question from where a view is taken
 
 
-def inspect(
-    method: Method,
-    train: Embedded,
-    test: Embedded,
-    emotions: tuple[str, ...],
-    shown: tuple[str, ...],  # noqa: ARG001 - arguments as of a run
-    prompts: tuple,
-    seed: int,
-    steps: int = STEPS,
-) -> dict[str, object]:
+def inspect(method: Method, fold: Fold, prompts: Prompts, steps: int | None = None) -> dict[str, object]:
     """One inspection; arguments as of `mvlm.study.record.record`.
 
     Returns:
@@ -49,19 +38,19 @@ def inspect(
             predicted by a probe on their labels alone.
         clusters: for each restart, see `restarts`.
     """
-    prompts = Prompts(*prompts)
-    train_views, test_views = train.views(), test.views()[0]
-    train_y, test_y = (np.array([emotions.index(e) for e in of.emotions]) for of in (train, test))
-    oracle = method.supervision == "oracle"
-    adapted = adapt(method, train_views, prompts, seed=seed, steps=steps, labels=train_y if oracle else None)
-    train_x, test_x = represent(method, adapted.adapter, train_views[0], test_views)
-    if adapted.adapter is None:
-        single = train_views[0], test_views
-    else:
-        single = adapted.adapter.apply(train_views[0]), adapted.adapter.apply(test_views)
-    count = test_views.shape[1]
+    train, test, emotions, seed = fold.train, fold.test, fold.emotions, fold.seed
+    train_y, test_y = fold.classes(train), fold.classes(test)
+    truth = method.may_know(train_y)
+    adapter, _ = adapt(method, train.views(), prompts, seed=seed, truth=truth, steps=steps)
+
+    def adapted(views: np.ndarray) -> np.ndarray:
+        return views if adapter is None else adapter.apply(views)
+
+    train_views, test_views = train.views()[0], test.views()[0]
+    train_x, test_x = represent(method, adapted(train_views), adapted(test_views))
     of_view = [
-        represent(method, adapted.adapter, train_views[0][:, [v]], test_views[:, [v]])[1] for v in range(count)
+        represent(method, adapted(train_views[:, [v]]), adapted(test_views[:, [v]]))[1]
+        for v in range(test_views.shape[1])
     ]
     told = len(np.unique(test.subjects)) > 1 and len(np.unique(test.emotions)) > 1
     who = identity(test_x, test.subjects, test.emotions) if told else (None, None)
@@ -73,7 +62,7 @@ def inspect(
         "nearest": nearest(test_x).tolist(),
         "subject_nearest": who[0],
         "subject_probe": who[1],
-        "yaw": yaw(*single, train.subjects, seed=seed).tolist(),
+        "yaw": yaw(adapted(train_views), adapted(test_views), train.subjects, seed=seed).tolist(),
         "labelled": {
             str(share): {"subjects": of, "predicted": [[emotions[c] for c in said] for said in draws]}
             for share, (of, draws) in labelled(train_x, train_y, train.subjects, test_x, seed=seed).items()

@@ -1,21 +1,8 @@
 """Named recipes as data: the ladder of the paper's ablation with its controls, and what is compared with it.
 
-Supervision says where a training sample's class comes from, and stands in every record and table:
-
-- "none": nothing is trained; prompts are matched with the frozen model.
-- "cluster": from clusters of the training subjects' embeddings, named by prompts. No true label is read.
-- "zero-shot": from the prompts that the frozen model matches. No true label is read.
-- "instance": every sample is its own class. No prompt names an instance, so only the views are left to learn from:
-  equations (5)-(8) with every other sample as a negative, or a sibling's loss. No true label is read.
-- "oracle": from the true labels. An upper bound, not unsupervised.
-
-Every row predicts in the same way: the nearest prompt prototype to the normalised mean of a sample's views, plainly, as
-`MultiviewVLM.classify` does. What differs from row to row is then in the weights alone, and a row needs nothing but its
-weights to classify one scan. Removing the mean of the training subjects (and of the prototypes) before matching helps a
-model across domains; it is no part of the paper's method, and has the row "centred" to itself.
-
-Methods come in groups (`GROUPS`). Those of "tables" stand in Tables I to III; the others ask one question each, and
-share supervision, rounds and aggregation with the row that they are compared with, so that one thing differs.
+`mvlm.method` says what a method is and does. Methods come in groups (`GROUPS`). Those of "tables" stand in Tables I to
+III; the others ask one question each, and share supervision, rounds and aggregation with the row that they are compared
+with, so that one thing differs.
 """
 
 from __future__ import annotations
@@ -46,7 +33,7 @@ def reach(method: Method) -> dict[str, object]:
     """Which entries of the tables of the code a method takes: arguments of `mvlm.cache.keys.source_key`."""
     return {
         "choices": {"mvlm.labelling:LABELLINGS": {method.labelling}, "mvlm.losses.siblings:LOSSES": set(method.use)},
-        "without": () if method.trains else ("mvlm.training.adapter", "mvlm.losses.equations"),
+        "without": () if method.trains else ("mvlm.training.adapter", "mvlm.training.step", "mvlm.losses.equations"),
     }
 
 

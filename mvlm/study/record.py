@@ -5,78 +5,40 @@ Shapes: A copies, N training and M test samples, V views, D embedding, P prompts
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from mvlm.labelling import Prompts, label, named_clusters
-from mvlm.labels.clusters import UNUSED, aggregate, unit_rows
+from mvlm.labels.clusters import UNUSED
+from mvlm.labels.naming import Prompts, named_clusters
 from mvlm.measures import evaluate
-from mvlm.method import Method
+from mvlm.method import Method, Rounds, adapt, predict, represent
 from mvlm.study.embeddings import Embedded
-from mvlm.training.adapter import STEPS, Adapter, fit
 
 NEIGHBOURS = 20
 
 
-class Adapted(NamedTuple):
-    """What a method made of training samples."""
+class Fold(NamedTuple):
+    """What a run is told beside its method.
 
-    adapter: Adapter | None  # None where nothing is trained
-    labels: list[np.ndarray]  # of each round, (N, V) the emotion each view was trained as, or UNUSED; none of instances
-    sizes: list[list[int]]  # of each round, how many views had each class; of samples where these were clustered
-
-
-def adapt(
-    method: Method,
-    views: np.ndarray,
-    prompts: Prompts,
-    *,
-    seed: int,
-    labels: np.ndarray | None = None,
-    subjects: np.ndarray | None = None,
-    steps: int = STEPS,
-) -> Adapted:
-    """Train as `method` says on embeddings (A, N, V, D) of the training subjects.
-
-    Each round labels the samples (with the adapter of the round before, which is the identity at first) and fits a
-    fresh adapter. So the last adapter of every method has seen the same number of steps, and an error of an early round
-    lives on only as far as the labels repeat it.
-
-    Args:
-        labels: (N,) true classes, for supervision "oracle" alone; with them for another supervision this is an error,
-            so that no label can reach it by mistake.
-        subjects: (N,) who is shown, for a reading that asks for it.
-        steps: of each round's training.
+    Attributes:
+        train, test: the samples of the training and of the test subjects.
+        emotions: the C classes.
+        shown: the classes that the test samples show, if fewer; else empty.
+        seed: of clusters and weights.
     """
-    if (labels is not None) != (method.supervision == "oracle"):
-        raise ValueError(f"{method.name}: true labels are for supervision oracle, this is {method.supervision}")
-    if method.reading.other_subjects and subjects is None:
-        raise ValueError(f"{method.name}: negatives of other subjects alone need the subjects, got none")
-    adapter, history, sizes = None, [], []
-    for _ in range(method.rounds):
-        current = views[0] if adapter is None else adapter.apply(views[0])
-        classes, targets = label(method, current, prompts, seed=seed, truth=labels)
-        kept = classes[:, 0] != UNUSED
-        if method.supervision != "instance":  # an instance is no emotion, right or wrong
-            history.append(classes)
-            counted = classes[kept, 0] if method.aggregate else classes.ravel()
-            sizes.append(np.bincount(counted, minlength=prompts.classes.max() + 1).tolist())
-        adapter = fit(
-            views[:, kept],
-            prompts.text,
-            prompts.classes,
-            classes[kept],
-            use=method.use,
-            temperature=prompts.temperature,
-            seed=seed,
-            steps=steps,
-            reading=method.reading,
-            targets=None if targets is None else targets[kept],
-            subjects=np.unique(subjects, return_inverse=True)[1][kept] if method.reading.other_subjects else None,
-        )
-    return Adapted(adapter, history, sizes)
+
+    train: Embedded
+    test: Embedded
+    emotions: tuple[str, ...]
+    shown: tuple[str, ...]
+    seed: int
+
+    def classes(self, of: Embedded) -> np.ndarray:
+        """(n,) the true class of each sample."""
+        return np.array([self.emotions.index(emotion) for emotion in of.emotions], dtype=np.int64)
 
 
 class Scores(NamedTuple):
@@ -89,28 +51,6 @@ class Scores(NamedTuple):
     ari: float  # of the same clusters on the test samples
     nmi: float
     naming: float  # share of these clusters whose name by prompts is the one by true labels
-
-
-def represent(method: Method, adapter: Adapter | None, train: np.ndarray, test: np.ndarray) -> list[np.ndarray]:
-    """Unit rows (N, D) and (M, D) of training and test samples: the normalised mean of their (adapted) views.
-
-    A centred method removes the mean of the training rows from both.
-    """
-    rows = [aggregate(views if adapter is None else adapter.apply(views)) for views in (train, test)]
-    return [unit_rows("centred rows", x - rows[0].mean(0)) for x in rows] if method.centred else rows
-
-
-def predict(method: Method, rows: np.ndarray, prompts: Prompts, among: np.ndarray | None = None) -> np.ndarray:
-    """(M,) the class of the nearest prototype to each row (M, D), `among` these or all classes.
-
-    See `mvlm.study.methods` on centring.
-    """
-    prototypes = prompts.prototypes()
-    if method.centred:
-        prototypes = prototypes - prototypes.mean(0)
-    if among is None:
-        return evaluate.zero_shot(rows, prototypes)
-    return among[evaluate.zero_shot(rows, prototypes[among])]
 
 
 def score(
@@ -138,58 +78,62 @@ def score(
     )
 
 
-def record(
-    method: Method,
-    train: Embedded,
-    test: Embedded,
-    emotions: tuple[str, ...],
-    shown: tuple[str, ...],
-    prompts: tuple,
-    seed: int,
-    steps: int = STEPS,
-) -> dict[str, object]:
-    """One run, as `mvlm.study.run` describes its record from `names` on.
+def record(method: Method, fold: Fold, prompts: Prompts, steps: int | None = None) -> dict[str, object]:
+    """One run on frozen embeddings, as `mvlm.study.run` describes its record from `names` on.
 
     A transductive method trains on the test samples too, without their labels; what is measured afterwards is fitted on
     the training subjects, as for every method.
 
     Args:
-        method: the recipe.
-        train, test: embeddings of the training and of the test subjects.
-        emotions: the C classes.
-        shown: the classes that the test samples show, if fewer; else empty.
-        prompts: fields of `Prompts`.
-        seed: of clusters and weights.
-        steps: of each round's training.
+        method, fold, prompts: what is run.
+        steps: of each round's training; None: as usual.
     """
-    prompts = Prompts(*prompts)
-    train_views, test_views = train.views(), test.views()[0]
-    train_y, test_y = (np.array([emotions.index(e) for e in of.emotions]) for of in (train, test))
-    truth, subjects, unlabelled = train_y, train.subjects, train_views
+    views, test_views = fold.train.views(), fold.test.views()
+    unlabelled, subjects, truth = views, fold.train.subjects, fold.classes(fold.train)
     if method.transductive:  # two corpora may name their subjects alike, so that names do not tell them apart
-        truth, subjects = np.concatenate([train_y, test_y]), None
-        unlabelled = np.concatenate([train_views, test.views()], axis=1)
-    oracle = method.supervision == "oracle"
-    told = {"labels": truth if oracle else None, "subjects": subjects}
-    adapted = adapt(method, unlabelled, prompts, seed=seed, steps=steps, **told)
-    train_x, test_x = represent(method, adapted.adapter, train_views[0], test_views)
-    scores = score(train_x, train_y, train.subjects, test_x, test_y, method, prompts, seed=seed)
-    among = np.array([emotions.index(emotion) for emotion in shown], dtype=int)
-    rounds = adapted.labels
+        unlabelled, subjects = np.concatenate([views, test_views], axis=1), None
+        truth = np.concatenate([truth, fold.classes(fold.test)])
+    told = {"truth": method.may_know(truth), "subjects": subjects, "steps": steps}
+    adapter, rounds = adapt(method, unlabelled, prompts, seed=fold.seed, **told)
+    rows = represent(method, *(x if adapter is None else adapter.apply(x) for x in (views[0], test_views[0])))
+    found = results(method, fold, prompts, rows, rounds, truth)
+    if adapter is None:
+        return found | {"weights": None}
+    from mvlm.weights import digest  # here and not above: it brings torch
+
+    return found | {"weights": digest(adapter)}
+
+
+def results(
+    method: Method, fold: Fold, prompts: Prompts, rows: Sequence[np.ndarray], rounds: Rounds, truth: np.ndarray
+) -> dict[str, object]:
+    """What the record of a run says, of whichever trainer, but for the hash of its weights.
+
+    Args:
+        method, fold: what was run.
+        prompts: of the trained model.
+        rows: (N, D) and (M, D) of `represent`, by the trained model.
+        rounds: what it was trained on.
+        truth: (N',) true classes of the samples that it was trained on, which score the labels.
+    """
+    train, test = fold.train, fold.test
+    (train_x, test_x), train_y, test_y = rows, fold.classes(train), fold.classes(test)
+    scores = score(train_x, train_y, train.subjects, test_x, test_y, method, prompts, seed=fold.seed)
+    named = {
+        protocol: [fold.emotions[c] for c in getattr(scores, protocol)]
+        for protocol in ("zero_shot", "knn", "probe", "cluster")
+    }
+    among = np.array([fold.emotions.index(emotion) for emotion in fold.shown], dtype=int)
     return {
         "names": test.names.tolist(),
         "subjects": test.subjects.tolist(),
         "emotions": test.emotions.tolist(),
-        **{
-            protocol: [emotions[c] for c in getattr(scores, protocol)]
-            for protocol in ("zero_shot", "knn", "probe", "cluster")
-        },
-        "among_shown": [emotions[c] for c in predict(method, test_x, prompts, among)] if shown else None,
+        **named,
+        "among_shown": [fold.emotions[c] for c in predict(method, test_x, prompts, among)] if fold.shown else None,
         "ari": scores.ari,
         "nmi": scores.nmi,
         "naming": scores.naming,
-        "change": [float((new != old).mean()) for old, new in pairwise(rounds)],
-        "pseudo_labels": [float((labels == truth[:, None])[labels != UNUSED].mean()) for labels in rounds],
-        "cluster_sizes": adapted.sizes,
-        "weights": None if adapted.adapter is None else adapted.adapter.digest(),
+        "change": [float((new != old).mean()) for old, new in pairwise(rounds.labels)],
+        "pseudo_labels": [float((of == truth[:, None])[of != UNUSED].mean()) for of in rounds.labels],
+        "cluster_sizes": rounds.sizes,
     }

@@ -21,16 +21,19 @@ import numpy as np
 
 import mvlm.settings
 from mvlm.cache import workers
+from mvlm.cache.files import write_text
 from mvlm.cache.keys import key, source_key
 from mvlm.faces.corpora.corpus import Corpus
+from mvlm.labels.naming import Prompts
 from mvlm.method import Method
 from mvlm.prompts import prompts_for
 from mvlm.samples import Rendering, Samples, catalogue, folds, open_corpus, view_source
 from mvlm.settings import Settings
 from mvlm.study import full_profile
-from mvlm.study.benchmarks import BENCHMARKS, TABLES, Benchmark
-from mvlm.study.embeddings import Embedded, frozen, image_source, model_key, write
+from mvlm.study.benchmarks import BENCHMARKS, Benchmark
+from mvlm.study.embeddings import Embedded, frozen, image_source, model_key, shown
 from mvlm.study.methods import METHODS, TABLE_METHODS, reach, recipe
+from mvlm.study.record import Fold, record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,14 +58,17 @@ class Kind(NamedTuple):
 
     Attributes:
         title: of the progress bar.
-        compute: makes the fields of a record from the arguments of `mvlm.study.record.record`; of a module's top
-            level, and importing what it needs itself, so that who only reads records imports no torch.
-        entry: the place of what it executes, whose change makes these records again, and no other.
+        compute: makes the fields of a record, from arguments as of `mvlm.study.record.record`; a function of a module's
+            top level, whose change makes these records again, and no other.
     """
 
     title: str
-    compute: Callable[[dict], dict]
-    entry: str
+    compute: Callable[..., dict]
+
+    @property
+    def entry(self) -> str:
+        """The place of what it executes."""
+        return f"{self.compute.__module__}:{self.compute.__qualname__}"
 
 
 class AbsentError(FileNotFoundError):
@@ -84,6 +90,10 @@ class Part(NamedTuple):
     def kind(self) -> str:
         """Data kind; both, where training and test corpus differ in it."""
         return " and ".join(sorted({part.corpus.kind for part in (self, self.source) if part}))
+
+    def fold(self, train: Embedded, test: Embedded, seed: int) -> Fold:
+        """What a run on these samples is told."""
+        return Fold(train, test, self.benchmark.emotions, self.benchmark.shown, seed)
 
     @property
     def fingerprint(self) -> str:
@@ -158,21 +168,6 @@ def records(
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
-def prepare_table1(settings: Settings) -> None:
-    """Computes what Table I needs: its benchmarks by all methods."""
-    run(TABLES["table1"].benchmarks, settings=settings)
-
-
-def prepare_table2(settings: Settings) -> None:
-    """Computes what Table II needs."""
-    run(TABLES["table2"].benchmarks, settings=settings)
-
-
-def prepare_table3(settings: Settings) -> None:
-    """Computes what Table III needs."""
-    run(TABLES["table3"].benchmarks, settings=settings)
-
-
 def present(benchmarks: Sequence[Benchmark], chosen: Settings) -> list[Part]:
     """The benchmarks whose corpus is there: the twin without `DATA`, with it nothing but what lies under it.
 
@@ -210,14 +205,7 @@ def split_subjects(part: Part, chosen: Settings) -> list[tuple[list[str], list[s
     return folds(part.samples.subjects, few)
 
 
-def run_at(arguments: dict) -> dict:
-    """The record of a run: see `mvlm.study.record.record`."""
-    from mvlm.study.record import record
-
-    return record(**arguments)
-
-
-RUN = Kind("runs", run_at, "mvlm.study.record:record")
+RUN = Kind("runs", record)
 
 
 def record_path(part: Part, cell: Cell, kind: Kind = RUN) -> Path:
@@ -236,7 +224,7 @@ def _part(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Part:
         subjects = tuple(sorted(set(samples.subjects.tolist()))[:SMOKE_SUBJECTS])
         samples = samples.select(np.isin(samples.subjects, subjects))
     if chosen.skip_bad:  # only reading the scans tells which take part
-        samples = replace(frozen(corpus, benchmark.emotions, chosen, subjects).samples, images=None)
+        samples = replace(shown(corpus, benchmark.emotions, chosen, subjects), images=None)
         samples, bad = samples.select(benchmark.select(samples)), samples.bad
     count = len(set(samples.subjects.tolist()))
     if count < FEWEST_SUBJECTS:
@@ -267,13 +255,10 @@ def training(chosen: Settings) -> dict[str, int]:
     return {"steps": SMOKE_STEPS} if chosen.profile == "smoke" else {}
 
 
-def embedded(part: Part, chosen: Settings) -> tuple[Embedded, tuple]:
-    """Where the embeddings of a part's samples lie, and its prompts: text, classes and temperature."""
-    of = frozen(part.corpus, part.benchmark.emotions, chosen, part.subjects)
-    rows = np.flatnonzero(np.isin(of.samples.names, part.samples.names))
-    samples = replace(of.samples, images=None).select(rows)
-    found = Embedded(of.views, rows, samples.names, samples.subjects, samples.emotions)
-    return found, (of.text, of.prompt_class, of.temperature)
+def embedded(part: Part, chosen: Settings) -> tuple[Embedded, Prompts]:
+    """Where the embeddings of a part's samples lie, and its prompts."""
+    every, prompts = frozen(part.corpus, part.benchmark.emotions, chosen, part.subjects)
+    return every.named(part.samples.names), prompts
 
 
 def _compute(missing: Sequence[tuple], chosen: Settings, kind: Kind) -> None:
@@ -296,12 +281,8 @@ def _compute(missing: Sequence[tuple], chosen: Settings, kind: Kind) -> None:
                 "compute": kind.compute,
                 "arguments": {
                     "method": cell.method,
-                    "train": source.of(train),
-                    "test": own.of(test),
-                    "emotions": part.benchmark.emotions,
-                    "shown": part.benchmark.shown,
+                    "fold": part.fold(source.of(train), own.of(test), cell.seed),
                     "prompts": prompts,
-                    "seed": cell.seed,
                     **training(chosen),
                 },
                 "head": _head(part, cell, chosen),
@@ -345,8 +326,8 @@ def _head(part: Part, cell: Cell, chosen: Settings) -> dict[str, object]:
 def _execute(task: dict) -> None:
     if task["path"].is_file():  # by another command meanwhile, or before a worker beside this one died
         return
-    text = json.dumps(task["head"] | task["compute"](task["arguments"]), ensure_ascii=False) + "\n"
-    write(task["path"], lambda file: file.write(text.encode()))
+    found = task["head"] | task["compute"](**task["arguments"])
+    write_text(task["path"], json.dumps(found, ensure_ascii=False) + "\n")
 
 
 def _list_skipped(parts: Sequence[Part], chosen: Settings) -> None:
@@ -359,7 +340,7 @@ def _list_skipped(parts: Sequence[Part], chosen: Settings) -> None:
         return
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("corpus", "scan", "reason"), *rows])
-    write(path, lambda file: file.write(text.getvalue().encode()))
+    write_text(path, text.getvalue())
 
 
 def _known(what: str, names: Sequence[str], known: Mapping[str, object]) -> None:

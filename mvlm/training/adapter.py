@@ -10,28 +10,26 @@ Shapes: A augmented copies, N samples, B samples of a batch, V views, D embeddin
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import math
-import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from mvlm import losses
+from mvlm.labels.clusters import UNUSED, Labels
+from mvlm.labels.naming import Prompts
 from mvlm.losses import siblings
 from mvlm.losses.readings import PARTS, TEXT, Reading
+from mvlm.training import step
+from mvlm.training.step import COLDEST
 
 STEPS = 150
 # Batch, in samples, and AdamW are those of the author's public predecessor (MiT, 2021); its rate is for transformers.
 BATCH, RATE, DECAY = 64, 1e-3, 0.05
-COLDEST = 0.01  # CLIP's bound of the temperature
 
 
 class Adapter(nn.Module):
@@ -59,19 +57,9 @@ class Adapter(nn.Module):
         """Frozen embeddings (N, V, D) -> adapted unit rows (N, V, D) float32."""
         return F.normalize(self(torch.from_numpy(np.array(views, dtype=np.float32))), dim=-1).numpy()
 
-    def digest(self) -> str:
-        """SHA-256 of names and bytes of all weights: equal digests, equal adapters."""
-        hashed = hashlib.sha256()
-        for name, value in sorted(self.state_dict().items()):
-            hashed.update(name.encode() + value.numpy().tobytes())
-        return hashed.hexdigest()
 
-
-class Adaptation(pl.LightningModule):
-    """Trains an `Adapter` on frozen embeddings with `mvlm.losses.objective`, or with a loss of `mvlm.losses.siblings`.
-
-    A batch is three tensors: rows (B,) of samples, copies (B,) of the augmentation, and draws (B,) in [0, 1), which
-    pick one prompt of the class of each view. So a step holds no chance of its own.
+class Adaptation(nn.Module):
+    """An `Adapter` in training on frozen embeddings: its loss is `mvlm.training.step.loss`, or of sibling methods.
 
     Some readings learn more than the adapter: the query of 4E, from zero, and scale and bias of a learnt line. They
     serve training alone and are dropped with this module.
@@ -81,9 +69,8 @@ class Adaptation(pl.LightningModule):
         text: (P, D) prompt embeddings.
         prompt_class: (P,) class of each prompt.
         labels: (N, V) class of each view.
-        use: parts of the objective, losses of `siblings`.
+        use: parts of the objective, losses of `mvlm.losses.siblings`.
         temperature: at the start.
-        steps: length of the cosine that takes the rate to zero.
         reading: how the objective is read.
         targets: (N, C) soft, weighted classes in place of `labels` in equations (1)-(4); (5)-(8) keep to the labels.
         subjects: (N,) who each sample shows, for a reading that asks for it.
@@ -98,108 +85,58 @@ class Adaptation(pl.LightningModule):
         *,
         use: Collection[str],
         temperature: float,
-        steps: int,
         reading: Reading = TEXT,
         targets: Tensor | None = None,
         subjects: Tensor | None = None,
     ):
         super().__init__()
         self.adapter = Adapter(views.shape[-1], temperature)
-        self.views, self.labels, self.use, self.steps = views, labels, set(use), steps
-        self.consensus = consensus(labels)
+        self.views, self.labels, self.use = views, labels, set(use)
+        self.majority = step.majority(labels)
         self.reading, self.targets, self.subjects = reading, targets, subjects
         self.reads_text = bool(self.use & {"contrastive", "multiview"})
         self.query = nn.Parameter(torch.zeros(views.shape[-1])) if reading.equations.multiview == "4E" else None
         line = torch.tensor([math.log(reading.line.scale), reading.line.bias])
         self.line = nn.Parameter(line) if reading.line.learnt else None  # the logarithm of scale, as SigLIP; bias
-        order = prompt_class.argsort(stable=True)
-        self.text = text[order]  # prompts of one class stand together, from `first` on
-        self.count = torch.bincount(prompt_class)
-        self.first = self.count.cumsum(0) - self.count
+        self.bank = step.Bank.of(prompt_class)
+        self.text = text[self.bank.order]
 
     def prompts(self, classes: Tensor, draws: Tensor) -> Tensor:
         """Embeddings (..., D) of one prompt for each class (...,), picked by draws of the same shape."""
-        return self.text[self.first[classes] + (draws * self.count[classes]).long()]
+        return self.text[step.drawn(classes, draws, self.bank.begin, self.bank.amount)]
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _index: int) -> Tensor:
-        rows, copies, draws = batch
+    def loss(self, rows: Tensor, copies: Tensor, draws: Tensor) -> Tensor:
+        """What a step minimises ().
+
+        Args:
+            rows: (B,) the samples.
+            copies: (B,) the augmented copy that each shows.
+            draws: (B,) in [0, 1), which pick one prompt of each class. So a step holds no chance of its own.
+        """
         views = self.adapter(self.views[copies, rows])  # (B, V, D)
-        total = self.of_views(views)
+        scale, bias = self.reading.line[:2] if self.line is None else (self.line[0].exp(), self.line[1])
+        total = step.sibling_loss(views, self.use, scale, bias)
+        use, tau, text = self.use & set(PARTS), self.adapter.temperature, None
+        of_views, of_samples = self.labels[rows], self.majority[rows]
         if self.targets is not None:
-            total = total + self.softly(views, self.targets[rows], draws)
-            return total + self.of_samples(views, rows, draws, self.use & {"pairs"})
-        if "contrastive" in self.use:  # equations (1)-(3) on single views, each with a prompt of its own class
-            classes = self.labels[rows]
-            text = self.prompts(classes, draws[:, None].expand_as(classes))
-            total = total + losses.objective(
-                views.flatten(0, 1)[:, None],
-                text.flatten(0, 1),
-                temperature=self.adapter.temperature,
-                labels=classes.flatten(),
-                use=("contrastive",),
-                weights=self.reading.weights,
-                plain=self.reading.plain,
-            ).total
-        return total + self.of_samples(views, rows, draws, self.use & {"pairs", "multiview"})
-
-    def of_samples(self, views: Tensor, rows: Tensor, draws: Tensor, use: set[str]) -> Tensor:
-        """Equations (4)-(8), as far as in use, on samples (B, V, D)."""
-        if not use:
-            return views.new_zeros(())
-        classes, reading = self.consensus[rows], self.reading
-        # Pairs of views need no text; classes that no prompt names (instances) have none.
-        text = self.prompts(classes, draws) if self.reads_text else views[:, 0].detach()
-        scale, bias = self.scale_and_bias()
-        return losses.objective(
+            # A class takes its draw from the batch's, by turns where there are fewer.
+            classes = torch.arange(self.targets.shape[1])
+            text_of_classes = self.prompts(classes, draws[classes % len(draws)])
+            total = total + step.soft_loss(views, text_of_classes, self.targets[rows], temperature=tau, use=use)
+            use &= {"pairs"}
+        if self.reads_text:
+            text = self.prompts(torch.cat([of_views, of_samples[:, None]], 1), draws[:, None])
+        return total + step.loss(
             views,
             text,
-            temperature=self.adapter.temperature,
-            labels=classes,
+            of_views,
+            of_samples,
+            temperature=tau,
             use=use,
-            readings=reading.equations,
-            weights=reading.weights,
-            plain=reading.plain,
-            subjects=self.subjects[rows] if reading.other_subjects else None,
-            scale=scale,
-            bias=bias,
-            query=self.query,
-        ).total
-
-    def of_views(self, views: Tensor) -> Tensor:
-        """Losses of sibling methods, as far as in use, on views (B, V, D) alone."""
-        used = [loss for name, loss in siblings.LOSSES.items() if name in self.use]
-        return sum((loss(views, *self.scale_and_bias()) for loss in used), start=views.new_zeros(()))
-
-    def softly(self, views: Tensor, targets: Tensor, draws: Tensor) -> Tensor:
-        """Equations (1)-(4), as far as in use, with soft targets (B, C): views against one drawn prompt of each class.
-
-        A class takes its draw from the batch's, by turns where there are fewer.
-        """
-        classes = torch.arange(targets.shape[1])
-        text, tau, total = self.prompts(classes, draws[classes % len(draws)]), self.adapter.temperature, 0
-        if "contrastive" in self.use:
-            of_each = targets.repeat_interleave(views.shape[1], 0)
-            total = siblings.soft_contrastive(views.flatten(0, 1), text, targets=of_each, temperature=tau)
-        if "multiview" in self.use:
-            mean = F.normalize(views, dim=-1).mean(1)
-            total = total + siblings.soft_contrastive(mean, text, targets=targets, temperature=tau)
-        return total
-
-    def scale_and_bias(self) -> tuple[Tensor | float, Tensor | float]:
-        """The line inside the sigmoid of (6) and (8)."""
-        return self.reading.line[:2] if self.line is None else (self.line[0].exp(), self.line[1])
-
-    def configure_optimizers(self) -> dict[str, object]:
-        optimizer = torch.optim.AdamW(self.parameters(), lr=RATE, weight_decay=DECAY)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def consensus(labels: Tensor) -> Tensor:
-    """Class (N,) of each sample: what most of its views (N, V) are, the front view (the first) deciding a tie."""
-    votes = F.one_hot(labels).sum(1).float()  # (N, C)
-    votes[torch.arange(len(labels)), labels[:, 0]] += 0.5
-    return votes.argmax(1)
+            reading=self.reading,
+            learnt=losses.Learnt(scale, bias, self.query),
+            subjects=self.subjects[rows] if self.reading.other_subjects else None,
+        )
 
 
 def fit(
@@ -236,38 +173,80 @@ def fit(
     """
     _check(views, text, prompt_class, labels, use)
     _check_beside(labels, prompt_class, reading, targets, subjects)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # another count of threads gives other sums, and so other weights
-    try:
-        with torch.random.fork_rng(devices=[]), _quiet():
-            pl.seed_everything(seed, verbose=False)
-            module = Adaptation(
-                torch.from_numpy(np.array(views, dtype=np.float32)),
-                torch.from_numpy(np.array(text, dtype=np.float32)),
-                torch.from_numpy(np.array(prompt_class, dtype=np.int64)),
-                torch.from_numpy(np.array(labels, dtype=np.int64)),
-                use=use,
-                temperature=temperature,
-                steps=steps,
-                reading=reading,
-                targets=None if targets is None else torch.from_numpy(np.array(targets, dtype=np.float32)),
-                subjects=None if subjects is None else torch.from_numpy(np.array(subjects, dtype=np.int64)),
-            )
-            trainer = pl.Trainer(
-                accelerator="cpu",
-                devices=1,
-                max_steps=steps,
-                deterministic=True,
-                logger=False,
-                enable_progress_bar=False,
-                enable_checkpointing=False,
-                enable_model_summary=False,
-            )
-            batches = list(_batches(views.shape[1], len(views), steps, seed))
-            trainer.fit(module, train_dataloaders=DataLoader(batches, batch_size=None))
-    finally:
-        torch.set_num_threads(threads)
+    with torch.random.fork_rng(devices=[]), _repeatable(), step.unfilled():
+        torch.manual_seed(seed)
+        module = Adaptation(
+            torch.from_numpy(np.array(views, dtype=np.float32)),
+            torch.from_numpy(np.array(text, dtype=np.float32)),
+            torch.from_numpy(np.array(prompt_class, dtype=np.int64)),
+            torch.from_numpy(np.array(labels, dtype=np.int64)),
+            use=use,
+            temperature=temperature,
+            reading=reading,
+            targets=None if targets is None else torch.from_numpy(np.array(targets, dtype=np.float32)),
+            subjects=None if subjects is None else torch.from_numpy(np.array(subjects, dtype=np.int64)),
+        )
+        optimizer = torch.optim.AdamW(module.parameters(), lr=RATE, weight_decay=DECAY)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        for batch in _batches(views.shape[1], len(views), steps, seed):
+            optimizer.zero_grad()
+            module.loss(*batch).backward()
+            optimizer.step()
+            schedule.step()
     return module.adapter.eval().requires_grad_(False)
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """One thread and deterministic operations: another count of threads gives other sums, and so other weights."""
+    threads, before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        torch.set_num_threads(threads)
+
+
+class AdapterTrainer:
+    """Labels and fits an adapter in rounds: a `mvlm.method.Trainer` on frozen embeddings (A, N, V, D).
+
+    Arguments are those of `fit`; steps None: as usual. `adapter` is that of the last round, None before the first.
+    """
+
+    def __init__(
+        self,
+        views: np.ndarray,
+        prompts: Prompts,
+        *,
+        use: Collection[str],
+        reading: Reading,
+        subjects: np.ndarray | None,
+        seed: int,
+        steps: int | None = None,
+    ):
+        self.views, self.prompts, self.use, self.reading, self.subjects = views, prompts, use, reading, subjects
+        self.seed, self.steps, self.adapter = seed, steps or STEPS, None
+
+    def labelled(self, _number: int, by: Callable[[np.ndarray, Prompts], Labels]) -> Labels:
+        return by(self.views[0] if self.adapter is None else self.adapter.apply(self.views[0]), self.prompts)
+
+    def fit(self, _number: int, labels: Labels) -> None:
+        kept = labels.classes[:, 0] != UNUSED
+        self.adapter = fit(
+            self.views[:, kept],
+            self.prompts.text,
+            self.prompts.classes,
+            labels.classes[kept],
+            use=self.use,
+            temperature=self.prompts.temperature,
+            seed=self.seed,
+            steps=self.steps,
+            reading=self.reading,
+            targets=None if labels.targets is None else labels.targets[kept],
+            subjects=None if self.subjects is None else self.subjects[kept],
+        )
 
 
 def _batches(samples: int, copies: int, steps: int, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -311,19 +290,3 @@ def _check_beside(
     if reading.other_subjects and (subjects is None or subjects.shape != (samples,)):
         came = None if subjects is None else subjects.shape
         raise ValueError(f"negatives of other subjects need subjects {(samples,)}, got {came}")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silences the trainer's remarks on the machine and on loaders, which say nothing about a fit of one second."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from mvlm import weights
 from mvlm.ranks import group
 
 WEIGHTS, STATE = "weights.safetensors", "state.pt"
@@ -34,7 +35,7 @@ def save(folder: Path, step: int, clip: nn.Module, optimizer: torch.optim.Optimi
     folder.mkdir(parents=True, exist_ok=True)
     growing, whole = folder / f".{uuid.uuid4().hex}", folder / NAME.format(step)
     growing.mkdir()
-    save_weights(growing / WEIGHTS, clip)
+    weights.save(growing / WEIGHTS, clip)
     torch.save({"step": step, "optimizer": optimizer.state_dict()}, growing / STATE)
     if whole.exists():
         shutil.rmtree(whole)
@@ -43,20 +44,6 @@ def save(folder: Path, step: int, clip: nn.Module, optimizer: torch.optim.Optimi
         if other != whole and other.is_dir():
             shutil.rmtree(other)
     return whole
-
-
-def save_weights(path: Path, clip: nn.Module, metadata: dict[str, str] | None = None) -> None:
-    """Every parameter and buffer as safetensors, which `mvlm.model.load_model` reads; whole or absent."""
-    from safetensors.torch import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    state = {name: value.detach().cpu().clone().contiguous() for name, value in clip.state_dict().items()}
-    try:
-        save_file(state, part, metadata=metadata)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def newest(folder: Path) -> str | None:
@@ -71,28 +58,10 @@ def load(checkpoint: str | Path, clip: nn.Module) -> tuple[int, dict]:
         ValueError: the weights are not those of such a model, or the state is damaged.
     """
     path = Path(checkpoint)
-    load_weights(path / WEIGHTS, clip)
+    weights.fill(clip, "this model", path / WEIGHTS, exact=True)
     try:
         state = torch.load(path / STATE, map_location="cpu", weights_only=True)
         return int(state["step"]), state["optimizer"]
     except Exception as error:  # torch raises many kinds
         message = f"{path / STATE}: expected the state of an optimiser ({type(error).__name__}); "
         raise ValueError(message + f"remove {path} to start from the weights before") from error
-
-
-def load_weights(path: Path, clip: nn.Module) -> None:
-    """Fills a model, in the precision it has, with weights that `save_weights` wrote.
-
-    Raises:
-        ValueError: unreadable, or the weights of another model.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        state = load_file(path)
-        if any(value.dtype == torch.float64 for value in state.values()):
-            clip.double()
-        clip.load_state_dict(state)
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise ValueError(f"{path}: expected weights of this model; {str(error).splitlines()[0]}") from error

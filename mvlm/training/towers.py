@@ -12,14 +12,14 @@ Shapes: N samples, b samples of a rank's batch, V views, D embedding, P prompts.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments import ClusterEnvironment
+from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -32,10 +32,10 @@ from mvlm.ranks import group
 from mvlm.ranks.gather import gather_even, in_order
 from mvlm.samples import Rendering
 from mvlm.settings import ALL, NONE, Training
-from mvlm.training import checkpoints
-from mvlm.training.adapter import COLDEST, consensus
+from mvlm.training import checkpoints, step
 from mvlm.training.batches import Batch, Batches
 from mvlm.training.progress import Progress, quiet
+from mvlm.training.step import COLDEST
 from mvlm.training.vocabulary import only_used
 
 CHUNK = 64  # samples that are embedded at once; the same on any number of ranks, so that embeddings are the same bits
@@ -75,14 +75,13 @@ class FineTuning(pl.LightningModule):
         self.model, self.training_settings, self.steps = model, training, steps
         self.use, self.first, self.resumed = set(use), 0, None
         self.reads_text = bool(self.use & {"contrastive", "multiview"})
-        order = prompt_class.argsort(stable=True)  # prompts of one class stand together, from `begin` on
-        amount = torch.bincount(prompt_class)
+        bank = step.Bank.of(prompt_class)
         for name, value in {
-            "tokens": model.tokenizer([texts[i] for i in order.tolist()]),
-            "amount": amount,
-            "begin": amount.cumsum(0) - amount,
+            "tokens": model.tokenizer([texts[i] for i in bank.order.tolist()]),
+            "amount": bank.amount,
+            "begin": bank.begin,
             "labels": labels,
-            "consensus": consensus(labels),
+            "majority": step.majority(labels),
         }.items():
             self.register_buffer(name, value, persistent=False)
         if training.checkpointing:
@@ -97,30 +96,15 @@ class FineTuning(pl.LightningModule):
         """The objective () of a rank's batch; its mean over the ranks is that of the whole batch."""
         pixels = self.model.prepare(batch.images.flatten(0, 1))  # (b*V, 3, S, S)
         views = self._in_pieces(pixels).unflatten(0, batch.images.shape[:2])  # (b, V, D)
-        of_views, of_samples = self.labels[batch.rows], self.consensus[batch.rows]
-        temperature = 1 / self.model.clip.logit_scale.clamp(max=-math.log(COLDEST)).exp()
+        of_views, of_samples = self.labels[batch.rows], self.majority[batch.rows]
+        temperature, text = 1 / self.model.clip.logit_scale.clamp(max=-math.log(COLDEST)).exp(), None
         if self.reads_text:
             # One prompt for each view and one for the sample; a prompt that several need is encoded once.
             classes = torch.cat([of_views, of_samples[:, None]], 1)
-            picked = self.begin[classes] + (batch.draws[:, None] * self.amount[classes]).long()
+            picked = step.drawn(classes, batch.draws[:, None], self.begin, self.amount)
             wanted, place = picked.unique(return_inverse=True)
             text = self.model.clip.encode_text(self.tokens[wanted])[place]  # (b, V + 1, D)
-        total = views.new_zeros((), dtype=temperature.dtype)
-        if "contrastive" in self.use:  # equations (1)-(3) on single views, each with a prompt of its own class
-            total = losses.objective(
-                views.flatten(0, 1)[:, None],
-                text[:, :-1].flatten(0, 1),
-                temperature=temperature,
-                labels=of_views.flatten(),
-                use=("contrastive",),
-                gather=gather,
-            ).total
-        if rest := self.use - {"contrastive"}:  # equations (4)-(8) on samples
-            own = text[:, -1] if self.reads_text else views[:, 0].detach()  # pairs of views need no text
-            total = total + losses.objective(
-                views, own, temperature=temperature, labels=of_samples, use=rest, gather=gather
-            ).total
-        return total
+        return step.loss(views, text, of_views, of_samples, temperature=temperature, use=self.use, gather=gather)
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         return self.loss(batch)
@@ -245,7 +229,7 @@ def fit(
     """
     settings = module.training_settings
     newest = group.from_first(lambda: checkpoints.newest(folder)) if folder else None
-    with only_used(module.model.clip, module.tokens), quiet(), _unfilled():
+    with only_used(module.model.clip, module.tokens), quiet(), step.unfilled():
         if newest:
             module.first, module.resumed = checkpoints.load(newest, module.model.clip)
         batches = Batches(
@@ -266,17 +250,6 @@ def fit(
         module.to("cpu")
 
 
-@contextmanager
-def _unfilled() -> Iterator[None]:
-    """Deterministic operations without what torch adds to find faults: it would fill all new memory with NaN first."""
-    before = torch.utils.deterministic.fill_uninitialized_memory
-    torch.utils.deterministic.fill_uninitialized_memory = False
-    try:
-        yield
-    finally:
-        torch.utils.deterministic.fill_uninitialized_memory = before
-
-
 def trainer(device: str, precision: str, steps: int, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
     """Lightning's trainer with the strategy for what this process is: a rank of several (DDP), or alone."""
     half = device == "cuda" and torch.cuda.is_bf16_supported()
@@ -293,7 +266,8 @@ def trainer(device: str, precision: str, steps: int, callbacks: Sequence[pl.Call
         accelerator=device,
         precision=names.get(precision, "64-true"),
         max_steps=steps,
-        plugins=[_Given(rank)],
+        # Ranks are as they were given, and the process group is open already.
+        plugins=[TorchElasticEnvironment() if group.grouped() else LightningEnvironment()],
         use_distributed_sampler=False,  # batches are shared out already, and each rank needs every step
         callbacks=list(callbacks),
         deterministic=True if device == "cpu" else "warn",  # on CUDA not every operation has a repeatable form
@@ -316,45 +290,3 @@ def embed(model: MultiviewVLM, images: np.ndarray, places: np.ndarray, device: s
     found = in_order(rows, torch.cat([torch.zeros(0, dtype=torch.int64), *own]), len(places))
     model.to("cpu")
     return found.cpu().numpy()
-
-
-class _Given(ClusterEnvironment):
-    """Ranks as they are given; the process group is open already."""
-
-    def __init__(self, rank: group.Rank):
-        super().__init__()
-        self.rank = rank
-
-    @property
-    def creates_processes_externally(self) -> bool:
-        return True
-
-    @property
-    def main_address(self) -> str:
-        return self.rank.address
-
-    @property
-    def main_port(self) -> int:
-        return self.rank.port
-
-    @staticmethod
-    def detect() -> bool:
-        return False  # never chosen by Lightning itself
-
-    def world_size(self) -> int:
-        return self.rank.count
-
-    def set_world_size(self, size: int) -> None:
-        """Nothing: it is given."""
-
-    def global_rank(self) -> int:
-        return self.rank.number
-
-    def set_global_rank(self, rank: int) -> None:
-        """Nothing: it is given."""
-
-    def local_rank(self) -> int:
-        return self.rank.local
-
-    def node_rank(self) -> int:
-        return self.rank.number // self.rank.local_count

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mvlm.faces.corpora.au_codes import NOT_CODED
-from mvlm.faces.corpora.items import Scan, Sequence
+from mvlm.faces.corpora.items import Scan, Sequence, evenly_spaced
 from mvlm.faces.corpora.manifest import COLUMNS, MANIFEST
 from mvlm.faces.formats import bnt, by_extension, landmarks
 
@@ -81,10 +81,7 @@ def _export_sequence(twin: Twin, sequence: Sequence, target: Path, frames: int |
     folder, extension, digits = _place(sequence, twin.name)
     (target / folder).mkdir(parents=True, exist_ok=True)
     tree = target / "BU4DFE_BND_V1.1" / sequence.subject / sequence.code
-    places = range(len(sequence.frames))
-    if frames is not None:
-        places = sorted({round(place) for place in np.linspace(0, len(places) - 1, min(frames, len(places)))})
-    for place in places:
+    for place in evenly_spaced(len(sequence.frames), frames).tolist():
         path = target / folder / f"{sequence.frames[place].number:0{digits}d}{extension}"
         mesh = twin.read_frame(sequence, place)
         by_extension.write_mesh(replace(mesh, landmarks={}), path)

@@ -9,42 +9,22 @@ from functools import cache
 
 import numpy as np
 
-from mvlm.faces.corpora.items import Frame, Scan, Sequence
+from mvlm.faces.corpora.items import CODES, Frame, Scan, Sequence
 
 Stream = Callable[..., np.random.Generator]  # words of a key -> a random stream of its own
 
-_CODES = {
-    "anger": "AN",
-    "disgust": "DI",
-    "fear": "FE",
-    "happiness": "HA",
-    "neutral": "NE",
-    "sadness": "SA",
-    "surprise": "SU",
-}
-_WORDS = {
-    "anger": "ANGER",
-    "disgust": "DISGUST",
-    "fear": "FEAR",
-    "happiness": "HAPPY",
-    "sadness": "SADNESS",
-    "surprise": "SURPRISE",
-}
-_BASIC = tuple(_WORDS)
 # Ancestries in BU-3DFE's public list of names, in subjects; only the names carry them, the head has no such trait.
 _ANCESTRIES = {"WH": 51, "AE": 24, "BL": 9, "LA": 8, "IN": 6, "AM": 2}
-_BU4DFE = {"Angry": "anger", "Disgust": "disgust", "Fear": "fear", "Happy": "happiness", "Sad": "sadness",
-           "Surprise": "surprise"}  # fmt: skip
-# Tasks of BP4D: emotion, and the least, usual and largest number of coded frames (counted in public frame lists).
-_BP4D = {
-    "T1": ("happiness", 311, 487, 744),
-    "T2": ("sadness", 376, 498, 634),
-    "T3": ("surprise", 214, 314, 450),
-    "T4": ("embarrassment", 404, 496, 590),
-    "T5": ("fear", 464, 498, 768),
-    "T6": ("pain", 211, 494, 740),
-    "T7": ("anger", 432, 491, 626),
-    "T8": ("disgust", 90, 272, 535),
+# Of the tasks of BP4D: the least, usual and largest number of coded frames (counted in public frame lists).
+_BP4D_FRAMES = {
+    "T1": (311, 487, 744),
+    "T2": (376, 498, 634),
+    "T3": (214, 314, 450),
+    "T4": (404, 496, 590),
+    "T5": (464, 498, 768),
+    "T6": (211, 494, 740),
+    "T7": (432, 491, 626),
+    "T8": (90, 272, 535),
 }
 # Clips of 4DME (Li et al. 2022), those of several categories counted with the first of them.
 _4DME = {"positive": 55, "negative": 142, "surprise": 30, "repression": 9, "others": 31}
@@ -79,7 +59,7 @@ def length(name: str, code: str, sequence: str, stream: Stream) -> int:
     if name == "BU-4DFE":  # about 100; public lists of names end between 60 and 126
         return int(np.clip(round(rng.normal(100, 11)), 60, 126))
     if name == "BP4D":
-        return round(rng.triangular(*_BP4D[code][1:]))
+        return round(rng.triangular(*_BP4D_FRAMES[code]))
     return round(FPS[name] * rng.uniform(0.7, 1.1))  # a micro-expression and a little before and after
 
 
@@ -88,7 +68,7 @@ def _bu3dfe(stream: Stream) -> Iterator[Scan]:
     subjects = _people(4, 56, 44)
     ancestry = stream("BU-3DFE", "ancestry").permutation(np.repeat(list(_ANCESTRIES), list(_ANCESTRIES.values())))
     for subject, group in zip(subjects, ancestry, strict=True):
-        for emotion, code in _CODES.items():
+        for code, emotion in CODES["BU-3DFE"].items():
             for level in (0,) if emotion == "neutral" else (1, 2, 3, 4):
                 yield Scan(f"{subject}_{code}{level:02d}{group}", subject, emotion, level, None, code)
 
@@ -101,14 +81,16 @@ def _bosphorus(stream: Stream) -> Iterator[Scan]:
     """
     rng = stream("Bosphorus", "index")
     complete = set(rng.permutation(105)[:65].tolist())
+    emotions = list(CODES["Bosphorus"].items())
     for number in range(105):
         subject = f"bs{number:03d}"
-        shown = (
-            _BASIC if number in complete else tuple(np.array(_BASIC)[np.sort(rng.permutation(6)[: rng.integers(1, 6)])])
-        )
-        codes = [("N", "N", "neutral", 0), *(("E", _WORDS[e], str(e), 0) for e in shown)]
+        shown = emotions
+        if number not in complete:
+            shown = [emotions[place] for place in np.sort(rng.permutation(6)[: rng.integers(1, 6)])]
+        codes = [("N", "N", "neutral", 0), *(("E", word, emotion, 0) for word, emotion in shown)]
         if rng.random() < 0.15:
-            codes.append(("E", _WORDS[shown[0]], str(shown[0]), 1))
+            word, emotion = shown[0]
+            codes.append(("E", word, emotion, 1))
         codes += [("LFAU", "9", None, 0), ("UFAU", "4", None, 0)]
         for kind, word, emotion, take in codes:
             yield Scan(f"{subject}_{kind}_{word}_{take}", subject, emotion, None, None, f"{kind}_{word}")
@@ -117,14 +99,14 @@ def _bosphorus(stream: Stream) -> Iterator[Scan]:
 def _bu4dfe(stream: Stream) -> Iterator[Sequence]:
     """101 subjects (58 F, 43 M) x 6 emotions."""
     for subject in _people(3, 58, 43):
-        for code, emotion in _BU4DFE.items():
+        for code, emotion in CODES["BU-4DFE"].items():
             yield _sequence("BU-4DFE", f"{subject}_{code}", subject, emotion, code, stream)
 
 
 def _bp4d(stream: Stream) -> Iterator[Sequence]:
     """41 subjects (23 F, 18 M) x 8 tasks."""
     for subject in _people(3, 23, 18):
-        for code, (emotion, *_) in _BP4D.items():
+        for code, emotion in CODES["BP4D"].items():
             yield _sequence("BP4D", f"{subject}_{code}", subject, emotion, code, stream)
 
 

@@ -26,7 +26,7 @@ from mvlm.study.methods import METHODS
 from mvlm.twins.twin import Twin
 
 SETTINGS = Settings(profile="smoke")
-PLAN = random_faces.Plan(4, 2, 0)
+PLAN = random_faces.Draw(4, 2, 0)
 IN_USE = {"BU-3DFE-I": ("baseline", "full", "oracle", "balanced", "nt-xent"), "BP4D": ("full",)}
 
 
@@ -141,7 +141,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     ),
     "an equation": (with_a_line("mvlm/losses/equations.py", "positive_loss"), (*LEARNT, "03", "04", "21", *OF_RUNS)),
     "the trainer": (change("mvlm/training/adapter.py", "1e-3, 0.05", "2e-3, 0.05"), (*LEARNT, "04", *OF_RUNS)),
-    "a sibling's loss": (with_a_line("mvlm/losses/siblings.py", "nt_xent"), (f"{ANY}nt-xent on .*", *OF_RUNS)),
+    "a sibling's loss": (with_a_line("mvlm/losses/siblings/nt_xent.py", "nt_xent"), (f"{ANY}nt-xent on .*", *OF_RUNS)),
     "a labelling": (with_a_line("mvlm/labels/refined.py", "balanced"), (f"{ANY}balanced on .*", *OF_RUNS)),
     "how runs are scored": (with_a_line("mvlm/study/record.py", "score"), (*EVERY_RUN, *OF_PROTOCOLS)),
     "a probe": (change("mvlm/study/inspection.py", r"\nDRAWS = 5", "\nDRAWS = 6"), ("inspection of .*", "13")),
@@ -159,7 +159,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     ),
     "one more sibling": (
         change(
-            "mvlm/losses/siblings.py", '\n    "siglip": ', '\n    "new": lambda v, _s, _b: nt_xent(v),\n    "siglip": '
+            "mvlm/losses/siblings/__init__.py", '\n    "siglip": ', '\n    "new": lambda v, _s, _b: nt_xent(v),\n    "siglip": '
         ),
         OF_RUNS,
     ),

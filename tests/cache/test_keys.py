@@ -15,12 +15,13 @@ from mvlm.cache import keys
 from mvlm.cache.definitions import _bound
 from mvlm.cache.keys import NO_CONTENT, data_files, digest, reached, source_key
 from mvlm.faces import dynamics
+from mvlm.labels.naming import Prompts
 from mvlm.samples import Rendering
 from mvlm.settings import ROOT
 from mvlm.study import inspection
-from mvlm.study import record as adaptation
 from mvlm.study.embeddings import Embedded
 from mvlm.study.methods import METHODS, reach, recipe
+from mvlm.study.record import Fold, record
 from mvlm.twins.twin import Twin
 
 FILES = {
@@ -247,21 +248,21 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     np.save(path, views)
     every = Embedded(path, np.arange(48), np.arange(48).astype(str), subjects, np.array(emotions)[truth])
     people = np.unique(subjects)
-    told = {"train": every.of(people[:5]), "test": every.of(people[5:]), "emotions": emotions, "shown": ()}
-    return told | {"prompts": (text, np.repeat(np.arange(3), 2), 0.07), "seed": 0, "steps": 2}
+    fold = Fold(every.of(people[:5]), every.of(people[5:]), emotions, (), 0)
+    return {"fold": fold, "prompts": Prompts(text, np.repeat(np.arange(3), 2), 0.07), "steps": 2}
 
 
 @pytest.mark.parametrize("name", ["baseline", "oracle", "balanced", "neighbours", "siglip", "full-4E", "transductive"])
 def test_a_run_executes_what_its_address_hangs_on(arguments: dict[str, object], name: str):
     method = METHODS[name]
-    for entry, function in (("record:record", adaptation.record), ("inspection:inspect", inspection.inspect)):
+    for entry, function in (("record:record", record), ("inspection:inspect", inspection.inspect)):
         if function is inspection.inspect and name != "oracle":
             continue
         within = known(f"mvlm.study.{entry}", **reach(method))
         ran = executed(lambda function=function: function(method, **arguments))
         assert f"mvlm.study.{entry}" in ran and ran <= within
     # and on nothing of another method: of the tables, what it takes
-    others = {f"mvlm.losses.siblings:{loss}" for loss in ("nt_xent", "barlow_twins", "siglip")} - ran
+    others = {f"mvlm.losses.siblings.{loss}:{loss}" for loss in ("nt_xent", "barlow_twins", "siglip")} - ran
     assert not others & within or name == "neighbours"
 
 

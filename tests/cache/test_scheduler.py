@@ -14,6 +14,7 @@ import pytest
 
 import mvlm.settings
 from mvlm.cache import workers
+from mvlm.labels.naming import Prompts
 from mvlm.prompts import prompts_for
 from mvlm.settings import Settings
 from mvlm.study import runs
@@ -42,7 +43,7 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
 def embeddings_in(folder: Path):
     """In place of a model's: every emotion has its direction, every sample its noise."""
 
-    def embedded(part: runs.Part, _chosen: Settings) -> tuple[Embedded, tuple]:
+    def embedded(part: runs.Part, _chosen: Settings) -> tuple[Embedded, Prompts]:
         rng, samples = np.random.default_rng(0), part.samples
         emotions = part.benchmark.emotions
         towards = rng.normal(size=(len(emotions), WIDTH))[[emotions.index(e) for e in samples.emotions]]
@@ -52,7 +53,7 @@ def embeddings_in(folder: Path):
         rows = np.arange(len(samples))
         _, classes = prompts_for(emotions)
         text = rng.normal(size=(len(classes), WIDTH))
-        return Embedded(file, rows, samples.names, samples.subjects, samples.emotions), (text, classes, 0.07)
+        return Embedded(file, rows, samples.names, samples.subjects, samples.emotions), Prompts(text, classes, 0.07)
 
     return embedded
 

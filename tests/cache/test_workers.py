@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from mvlm.cache import workers
+from mvlm.method import Method
 from mvlm.settings import ROOT, Settings
 from mvlm.study import runs
 from mvlm.study.benchmarks import BENCHMARKS
@@ -19,7 +20,7 @@ from mvlm.twins.twin import Twin
 
 PARENT = """
 import os, signal
-from mvlm import workers
+from mvlm.cache import workers
 workers.LIBRARIES = ()
 print(*set(workers.each(lambda _: os.getpid(), range(8), jobs=2, title="")), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -74,9 +75,9 @@ def test_what_kills_every_worker_is_named(monkeypatch: pytest.MonkeyPatch):
     assert caught.value.item == 3
 
 
-def pairs_die(arguments: dict) -> dict:
+def pairs_die(method: Method, prompts: str, **_rest: object) -> dict:
     """In place of a run: one method kills its worker until the file is there that stands where prompts do."""
-    if arguments["method"].name == "pairs" and not Path(arguments["prompts"]).exists():
+    if method.name == "pairs" and not Path(prompts).exists():
         os.kill(os.getpid(), signal.SIGKILL)
     return {}
 
@@ -86,7 +87,7 @@ def test_a_worker_that_dies_loses_only_its_run(monkeypatch: pytest.MonkeyPatch, 
     part = runs.Part(BENCHMARKS["BU-4DFE"], Twin("BU-4DFE"), None, None, {"model": "fake"}, {})
     mark = tmp_path / "mark"
     monkeypatch.setattr(runs, "embedded", lambda *_: (SimpleNamespace(of=lambda _: None), str(mark)))
-    kind = runs.Kind("runs", pairs_die, "tests.cache.test_workers:pairs_die")
+    kind = runs.Kind("runs", pairs_die)
     names = list(METHODS)[:6]
     missing = [
         (part, runs.Cell(METHODS[name], 0, 1, 0), ([], []), tmp_path / "records" / f"{name}.json") for name in names

@@ -126,8 +126,8 @@ def test_without_moving_faces_the_same_ones_are_still_asked_about(made):
     still = replace(SMOKE, sequences=0)
     without = pretrain.make(still, path, jobs=1, cache=folder / "cache", renderer=stub)
     assert without["sha256"] != card["sha256"] and set(without["held_out"]) == {"stills", "dynamic"}
-    plans = SMOKE.plans()["dynamic"], still.plans()["dynamic"]
-    with_, alone = (random_faces.render_faces(plan, jobs=1, cache=folder / "cache", renderer=stub) for plan in plans)
+    draws = SMOKE.draws()["dynamic"], still.draws()["dynamic"]
+    with_, alone = (random_faces.render_faces(draw, jobs=1, cache=folder / "cache", renderer=stub) for draw in draws)
     assert np.array_equal(with_.images[SMOKE.sequences :], alone.images) and len(alone.images) == 32
 
 
@@ -136,9 +136,9 @@ def test_unknown_words_say_nothing(made):
     model = load_model(pretrained=path)
     rows = model.clip.token_embedding.weight
     texts = []
-    for kind, plan in SMOKE.plans().items():
-        faces = random_faces.render_faces(plan, cache=folder / "cache", renderer=stub)
-        texts += pretrain.captions(faces.part(slice(plan.count)), SMOKE, kind)
+    for kind, draw in SMOKE.draws().items():
+        faces = random_faces.render_faces(draw, cache=folder / "cache", renderer=stub)
+        texts += pretrain.captions(faces.part(slice(draw.count)), SMOKE, kind)
     used = model.tokenizer(texts).unique()
     assert torch.equal(rows.abs().sum(dim=1).nonzero().flatten(), used[used > 0])
     assert torch.equal(model.encode_text(["a volcano"]), model.encode_text(["a parliament"]))
@@ -157,7 +157,7 @@ def test_the_same_recipe_makes_the_same_bytes_and_another_seed_others(made):
 
 def test_training_learns(made):
     folder, _, card = made
-    faces = random_faces.render_faces(SMOKE.plans()["stills"], cache=folder / "cache", renderer=stub)
+    faces = random_faces.render_faces(SMOKE.draws()["stills"], cache=folder / "cache", renderer=stub)
     faces = faces.part(slice(SMOKE.faces))
     longer, moving = replace(SMOKE, epochs=8, rate=2e-3), np.zeros(SMOKE.faces, bool)
     _, means = pretrain.train(faces.images, moving, pretrain.captions(faces, SMOKE, "stills"), longer)

@@ -5,10 +5,10 @@ import pytest
 
 from mvlm.faces import dynamics
 from mvlm.foundation import random_faces
-from mvlm.foundation.random_faces import HELD_OUT, UNITS, Face, Movement, Plan, random_face, random_movement
+from mvlm.foundation.random_faces import HELD_OUT, UNITS, Draw, Face, Movement, random_face, random_movement
 from mvlm.twins import expressions
 
-STILLS, MOVING = Plan(96, 48, 0), Plan(64, 32, 0, 8)
+STILLS, MOVING = Draw(96, 48, 0), Draw(64, 32, 0, 8)
 
 
 def nothing(_shown: Face | Movement, _variant: int, rng: np.random.Generator) -> np.ndarray:
@@ -26,19 +26,24 @@ def test_faces_are_in_reach_of_the_head():
             assert not any(set(pair) <= set(face.units) for pair in expressions.CLASHES)
 
 
+def variants_of(draw: Draw) -> list[int]:
+    """The variant of the head of each face of a draw."""
+    variants = []
+
+    def noting(shown, variant, rng):
+        variants.append(variant)
+        return nothing(shown, variant, rng)
+
+    random_faces.some_faces(draw.indices.tolist(), draw, noting)
+    return variants
+
+
 def test_no_twin_and_no_other_kind_shares_a_head():
-    seen = {}
-    for plan in (STILLS, MOVING):
-        of_kind = seen.setdefault(plan.frames, ([], []))
-
-        def record(_shown, variant, rng, of_kind=of_kind):
-            of_kind[1].append(variant)
-            return nothing(_shown, variant, rng)
-
-        random_faces.some_faces(plan.indices.tolist(), plan, record)
-        assert all(isinstance(variant, int) for variant in of_kind[1])  # a twin's variant is None
-        of_kind[0].extend([of_kind[1][: plan.count], of_kind[1][plan.count :]])
-    groups = [set(group) for learnt, _ in seen.values() for group in learnt]
+    groups = []
+    for draw in (STILLS, MOVING):
+        variants = variants_of(draw)
+        assert all(isinstance(variant, int) for variant in variants)  # a twin's variant is None
+        groups += [set(variants[: draw.count]), set(variants[draw.count :])]
     assert len(groups) == 4 and len(set().union(*groups)) == sum(map(len, groups))
 
 
@@ -73,8 +78,8 @@ def test_a_course_is_a_raised_cosine():
 
 
 def test_faces_do_not_depend_on_how_the_work_is_shared():
-    for plan in (STILLS, MOVING):
-        whole, alone = (random_faces.some_faces(indices, plan, nothing) for indices in (range(3, 7), [5]))
+    for draw in (STILLS, MOVING):
+        whole, alone = (random_faces.some_faces(indices, draw, nothing) for indices in (range(3, 7), [5]))
         assert all(np.array_equal(values[2], value[0]) for values, value in zip(whole, alone, strict=True))
     assert not np.array_equal(
         random_faces.some_faces([5], STILLS, nothing).images, random_faces.some_faces([5], MOVING, nothing).images
@@ -85,19 +90,19 @@ def test_faces_do_not_depend_on_how_the_work_is_shared():
     assert (held_out.emotions[::2] == "").all() and "" not in held_out.emotions[1::2]
 
 
-def test_the_cache_is_found_again_and_moves_with_the_plan(tmp_path):
+def test_the_cache_is_found_again_and_moves_with_the_draw(tmp_path):
     made = []
 
     def counted(shown, variant, rng):
         made.append(variant)
         return nothing(shown, variant, rng)
 
-    plan = Plan(6, 2, 0, 4)
-    first = random_faces.render_faces(plan, jobs=1, cache=tmp_path, renderer=counted)
-    again = random_faces.render_faces(plan, jobs=1, cache=tmp_path, renderer=counted)
+    draw = Draw(6, 2, 0, 4)
+    first = random_faces.render_faces(draw, jobs=1, cache=tmp_path, renderer=counted)
+    again = random_faces.render_faces(draw, jobs=1, cache=tmp_path, renderer=counted)
     assert len(made) == 8 and all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert first.units.shape == (8, len(UNITS)) and not list(tmp_path.glob("*.*"))
-    random_faces.render_faces(plan._replace(frames=5), jobs=1, cache=tmp_path, renderer=counted)
+    random_faces.render_faces(draw._replace(frames=5), jobs=1, cache=tmp_path, renderer=counted)
     assert len(made) == 16
 
 

@@ -1,6 +1,7 @@
 """Equations (1)-(8): loops written from each equation, closed forms, other people's code, half precision."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch.autograd import gradcheck
 
 from mvlm import losses
 from mvlm.losses import chunks
+from mvlm.losses.readings import Line
 
 BATCH, VIEWS, WIDTH = 6, 3, 5
 LABELS = torch.tensor([0, 1, 2, 0, 1, 0])
@@ -21,6 +23,7 @@ def draw(*shape, seed=0):
 
 V, T = draw(BATCH, VIEWS, WIDTH), draw(BATCH, WIDTH, seed=1)
 QUERY = draw(WIDTH, seed=3)
+PLAIN = losses.Reading(plain=True)
 
 
 @pytest.fixture(params=[chunks.ENTRIES, 40], ids=["whole", "chunks"])
@@ -138,17 +141,28 @@ def test_the_defaults_are_those_of_the_text(views, text):
     assert losses.Readings() == ("4B", "6A", "8A") and set(losses.Weights()) == {1.0}
     for default, known in zip(losses.Readings(), losses.READINGS, strict=True):
         assert default in known
-    options = {"temperature": TAU, "labels": LABELS, "scale": 2.0}
-    others = losses.Readings("4D", "6C", "8D")
-    terms = losses.objective(views, text, readings=others, **options)
+    options = {"temperature": TAU, "labels": LABELS}
+    others = losses.Reading(losses.Readings("4D", "6C", "8D"), line=Line(scale=2.0))
+    terms = losses.objective(views, text, reading=others, **options)
     assert terms.multiview == losses.multiview(views, text, temperature=TAU, groups=LABELS, reading="4D")
     assert terms.positive == losses.positive_loss(views, scale=2.0, reading="6C")
     assert terms.negative == losses.negative_loss(views, labels=LABELS, scale=2.0, reading="8D")
     weights = losses.Weights(contrastive=0.5, multiview=2.0, positive=0.0, negative=-3.0)
-    weighed = losses.objective(views, text, readings=others, weights=weights, **options)
+    weighed = losses.objective(views, text, reading=others._replace(weights=weights), **options)
     assert weighed[1:] == terms[1:]
     expected = sum(weight * part for weight, part in zip(weights, terms[1:], strict=True))
     torch.testing.assert_close(weighed.total, expected, rtol=0, atol=1e-12)
+
+
+def test_what_is_learnt_takes_the_place_of_the_readings_line(views, text):
+    options = {"temperature": TAU, "labels": LABELS, "subjects": SUBJECTS}
+    reading = losses.Reading(losses.Readings(multiview="4E"), other_subjects=True, line=Line(7.0, 7.0, learnt=True))
+    learnt = losses.Learnt(torch.tensor(2.0), torch.tensor(-1.0), QUERY)
+    terms = losses.objective(views, text, reading=reading, learnt=learnt, **options)
+    assert terms.multiview == losses.multiview(views, text, temperature=TAU, groups=LABELS, reading="4E", query=QUERY)
+    line = {"scale": 2.0, "bias": -1.0}
+    assert terms.positive == losses.positive_loss(views, **line)
+    assert terms.negative == losses.negative_loss(views, labels=LABELS, subjects=SUBJECTS, **line)
 
 
 def loop_pooled(views):
@@ -185,33 +199,33 @@ def test_objective_is_the_sum_of_its_parts(views, text):
         some = losses.objective(views, text, temperature=TAU, labels=LABELS, use=use)
         torch.testing.assert_close(some.total, sum(expected[name] for name in names), rtol=0, atol=1e-12)
         assert all(getattr(some, name) == 0 for name in set(expected) - set(names))
-    plain = losses.objective(views, text, temperature=TAU, labels=LABELS, plain=True)
+    plain = losses.objective(views, text, temperature=TAU, labels=LABELS, reading=PLAIN)
     torch.testing.assert_close(plain.contrastive, losses.contrastive(flat, repeated, temperature=TAU).loss)
     torch.testing.assert_close(plain.multiview, losses.multiview(views, text, temperature=TAU))
+
+
+def of_4(reading, views, text, tau):
+    return losses.multiview(views, text, temperature=tau, groups=LABELS, reading=reading)
+
+
+def of_6(reading, views, _text, tau):
+    return losses.positive_loss(views, reading=reading, scale=2 * tau, bias=tau, temperature=tau.exp())
+
+
+def of_8(reading, views, _text, tau):
+    options = {"scale": 2 * tau, "bias": tau, "temperature": tau.exp()}
+    return losses.negative_loss(views, labels=LABELS, subjects=SUBJECTS, reading=reading, **options)
 
 
 GRADIENTS = {
     "plain": lambda v, t, tau: losses.contrastive(v[:, 0], t, temperature=tau),
     "shared": lambda v, t, tau: losses.contrastive(v[:, 0], t, temperature=tau, groups=LABELS),
     "4E": lambda v, t, tau: losses.multiview(v, t, temperature=tau, groups=LABELS, reading="4E", query=tau * QUERY),
-    **{
-        reading: lambda v, t, tau, r=reading: losses.multiview(v, t, temperature=tau, groups=LABELS, reading=r)
-        for reading in "4A 4B 4C 4D".split()
-    },
-    **{
-        reading: lambda v, _, tau, r=reading: losses.positive_loss(
-            v, reading=r, scale=2 * tau, bias=tau, temperature=tau.exp()
-        )
-        for reading in losses.READINGS.positive
-    },
-    **{
-        reading: lambda v, _, tau, r=reading: losses.negative_loss(
-            v, labels=LABELS, subjects=SUBJECTS, reading=r, scale=2 * tau, bias=tau, temperature=tau.exp()
-        )
-        for reading in losses.READINGS.negative
-    },
+    **{reading: partial(of_4, reading) for reading in ("4A", "4B", "4C", "4D")},
+    **{reading: partial(of_6, reading) for reading in losses.READINGS.positive},
+    **{reading: partial(of_8, reading) for reading in losses.READINGS.negative},
     "objective": lambda v, t, tau: losses.objective(v, t, temperature=tau, labels=LABELS).total,
-    "no text": lambda v, _, tau: losses.objective(v, T, temperature=tau, labels=LABELS, plain=True).total,
+    "no text": lambda v, _, tau: losses.objective(v, T, temperature=tau, labels=LABELS, reading=PLAIN).total,
 }
 
 
@@ -282,8 +296,9 @@ def test_reading_4a_rewards_views_that_disagree():
 
 def test_order_of_views_and_samples_and_lengths_of_rows_do_not_matter(views, text):
     def total(v, t, labels, reading):
-        readings = losses.Readings(multiview=reading)
-        return losses.objective(v, t, temperature=TAU, labels=labels, readings=readings, query=QUERY).total
+        of_4 = losses.Reading(losses.Readings(multiview=reading))
+        learnt = losses.Learnt(1.0, 0.0, QUERY)
+        return losses.objective(v, t, temperature=TAU, labels=labels, reading=of_4, learnt=learnt).total
 
     order = torch.tensor([3, 1, 5, 0, 2, 4])
     lengths = draw(BATCH, VIEWS, 1, seed=2).exp() * 1e6
@@ -350,8 +365,8 @@ def test_each_part_moves_only_what_it_may(views, text):
 def test_half_precision_is_computed_in_float32(views, text, dtype, autocast):
     views, text = views.to(dtype), text.to(dtype)
     for reading in losses.READINGS.multiview:
-        arguments = {"temperature": 0.01, "labels": LABELS, "scale": 100.0, "query": QUERY.to(dtype)}
-        arguments["readings"] = losses.Readings(multiview=reading)
+        arguments = {"temperature": 0.01, "labels": LABELS, "learnt": losses.Learnt(100.0, 0.0, QUERY.to(dtype))}
+        arguments["reading"] = losses.Reading(losses.Readings(multiview=reading))
         exact = losses.objective(views.double(), text.double(), **arguments).total
         half = views.clone().requires_grad_()
         with torch.autocast("cpu", dtype=dtype, enabled=autocast):

@@ -7,6 +7,7 @@ import torch
 
 from mvlm import losses
 from mvlm.losses import gradients
+from mvlm.losses.readings import Line
 
 BATCH, VIEWS, WIDTH = 6, 3, 5
 LABELS = torch.tensor([0, 1, 2, 0, 1, 0])
@@ -71,12 +72,18 @@ def test_pairs(letter, scale, bias):
 @pytest.mark.parametrize("plain", [False, True])
 def test_objective(readings, plain):
     views, text, tau, query = draw(BATCH, VIEWS, WIDTH), draw(BATCH, WIDTH, seed=1), learnt(0.2), draw(WIDTH, seed=2)
-    arguments = {"labels": LABELS, "subjects": SUBJECTS, "weights": losses.Weights(0.5, 2.0, -1.0, 3.0)}
-    arguments |= {"readings": readings, "plain": plain, "query": query, "temperature": tau, "scale": 2.0, "bias": 0.5}
+    arguments = {"labels": LABELS, "subjects": SUBJECTS, "temperature": tau, "learnt": losses.Learnt(2.0, 0.5, query)}
+    arguments["reading"] = losses.Reading(readings, losses.Weights(0.5, 2.0, -1.0, 3.0), plain)
     closed = gradients.objective(views, text, **arguments)
     total = losses.objective(views, text, **arguments).total
     inputs = (views, text, tau, query) if readings.multiview == "4E" else (views, text, tau)
     assert_equal(closed[: len(inputs)], total, inputs)
+    arguments |= {"learnt": None, "reading": losses.Reading(line=Line(2.0, 0.5))}
+    assert_equal(
+        gradients.objective(views, text, **arguments)[:3],
+        losses.objective(views, text, **arguments).total,
+        (views, text, tau),
+    )
 
 
 def test_half_of_the_gradient_is_not_in_the_paper():

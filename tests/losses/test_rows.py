@@ -12,6 +12,10 @@ T = torch.randn(6, 5, generator=torch.Generator().manual_seed(1))
 LABELS = torch.tensor([0, 1, 2, 0, 1, 0])
 
 
+def read(reading):
+    return losses.objective(V, T, temperature=1.0, labels=LABELS, reading=reading)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -43,10 +47,9 @@ LABELS = torch.tensor([0, 1, 2, 0, 1, 0])
         (lambda: losses.negative_loss(V[:0], labels=LABELS[:0]), r"views .*\(0, 3, 5\)"),
         (lambda: losses.objective(V, T, temperature=1.0, labels=LABELS, use=("pair",)), "pairs, .*got .*'pair'"),
         (lambda: losses.objective(V, T, temperature=1.0, labels=LABELS, use=()), "use must name"),
-        (
-            lambda: losses.objective(V, T, temperature=1.0, labels=LABELS, weights=losses.Weights(negative=math.inf)),
-            "weight of negative .*inf",
-        ),
+        (lambda: read(losses.Reading(weights=losses.Weights(negative=math.inf))), "weight of negative .*inf"),
+        (lambda: read(losses.Reading(losses.Readings("4E"))), r"query of shape \(5,\), got None"),
+        (lambda: read(losses.Reading(other_subjects=True)), "subjects, got None"),
     ],
 )
 def test_bad_input_is_named(call, message):

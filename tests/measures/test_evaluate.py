@@ -37,8 +37,9 @@ def test_knn_is_the_weighted_vote(k):
     for x in test_x:
         cosine = [float(x @ other) for other in train_x]
         votes = dict.fromkeys(range(CLASSES), 0.0)
-        for i in sorted(range(len(cosine)), key=lambda i, c=cosine: -c[i])[:k]:
-            votes[int(train_y[i])] += np.exp(cosine[i] / 0.07)
+        nearest = sorted(zip(cosine, train_y.tolist(), strict=True), key=lambda near: -near[0])[:k]
+        for closeness, label in nearest:
+            votes[label] += np.exp(closeness / 0.07)
         expected.append(max(votes, key=votes.get))
     np.testing.assert_array_equal(evaluate.knn(train_x, train_y, test_x, k=k), expected)
 

@@ -12,6 +12,7 @@ import open_clip
 import pytest
 import torch
 
+from mvlm import layers
 from mvlm.faces.pose import find_pose
 from mvlm.faces.regions import PLACES, region_map, surface
 from mvlm.faces.views import project
@@ -21,6 +22,7 @@ from mvlm.model import MultiviewVLM, load_model
 from mvlm.prompts import bank
 from mvlm.training.adapter import Adapter
 from mvlm.twins.twin import Twin
+from mvlm.weights import digest
 
 EMOTIONS = ("anger", "happiness", "surprise")
 TEXT = {"context_length": 32, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
@@ -188,12 +190,12 @@ def test_every_tower_has_heat_of_its_own_grid(tower, name: str):
 
 def test_tokens_of_either_order_make_the_same_maps():
     tokens = torch.arange(2 * 21 * 5.0).view(2, 21, 5)  # two images, five others before 4 x 4 places, five channels
-    first = explain._token_reader(5, batch_first=True)(tokens)
-    second = explain._token_reader(5, batch_first=False)(tokens.transpose(0, 1))
+    first = layers._token_reader(5, batch_first=True)(tokens)
+    second = layers._token_reader(5, batch_first=False)(tokens.transpose(0, 1))
     assert first.shape == (2, 5, 4, 4) and torch.equal(first, second)
     assert first[1, 2, 3, 0] == tokens[1, 5 + 3 * 4 + 0, 2]
     with pytest.raises(ValueError, match="square picture after 1 others, got 20"):
-        explain._token_reader(1, batch_first=True)(tokens)
+        layers._token_reader(1, batch_first=True)(tokens)
 
 
 def test_samples_do_not_depend_on_their_company(tiny: MultiviewVLM, monkeypatch: pytest.MonkeyPatch):
@@ -228,10 +230,10 @@ def test_heat_lies_on_what_matters(tiny: MultiviewVLM):
 
 
 def test_the_model_and_its_hooks_are_left_as_they_were(tiny: MultiviewVLM):
-    before = tiny.fingerprint()
+    before = digest(tiny)
     grad_cam(tiny, noise(1), EMOTIONS)
     [*cascade(tiny, an_adapter(tiny))]
-    assert tiny.fingerprint() == before
+    assert digest(tiny) == before
     assert not any(module._forward_hooks for module in tiny.modules())
     assert not any(value.requires_grad or value.grad is not None for value in tiny.parameters())
 

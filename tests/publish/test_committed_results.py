@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mvlm.publish.notebooks import NOTEBOOKS, content_key
+from mvlm.publish.declared import NOTEBOOKS, declared, promises, read
+from mvlm.publish.notebooks import content_key
 from mvlm.samples import open_corpus
 from mvlm.settings import RESULTS, Settings
 from mvlm.study.benchmarks import BENCHMARKS
@@ -35,8 +36,7 @@ def data_of(sidecar: dict) -> dict:
 @cache
 def key_now(notebook: str, data: str) -> str:
     """The content key of a notebook with the code as it is and such data."""
-    read = json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))
-    return content_key(read, json.loads(data))
+    return content_key(read(NOTEBOOKS / f"{notebook}.ipynb"), json.loads(data))
 
 
 @pytest.mark.parametrize("path", bearing(), ids=lambda path: path.relative_to(RESULTS).as_posix())
@@ -46,15 +46,15 @@ def test_a_result_resolves_through_its_sidecar(path: Path):
     assert sidecar["item"] == path.stem
     notebook = NOTEBOOKS / f"{sidecar['notebook']}.ipynb"
     assert notebook.is_file(), f"no notebook {sidecar['notebook']}"
-    declared = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]["mvlm"]
-    assert path.relative_to(RESULTS).as_posix() in declared["outputs"]
+    assert path.relative_to(RESULTS).as_posix() in promises(read(notebook))
+    said = declared(read(notebook))
     assert sidecar["content_key"] == key_now(sidecar["notebook"], json.dumps(data_of(sidecar))), "made by other code"
     assert sidecar["data_kind"] == "twin"  # nothing else is written here
     settings = sidecar["settings"]
     assert (settings["profile"], settings["model"], settings["pretrained"]) == ("quick", "mvlm-tiny", None)
-    assert set(sidecar["fingerprints"]) == set(declared.get("corpora", []))
-    assert sidecar["fingerprints"] == {name: open_corpus(name).fingerprint for name in declared.get("corpora", [])}
-    measured = {Path(name).name.format(kind=KIND) for name in declared.get("measured", [])}
+    assert set(sidecar["fingerprints"]) == set(said.get("corpora", []))
+    assert sidecar["fingerprints"] == {name: open_corpus(name).fingerprint for name in said.get("corpora", [])}
+    measured = {Path(name).name.format(kind=KIND) for name in said.get("measured", [])}
     assert set(sidecar.get("measurements", {})) == measured
 
 

@@ -11,7 +11,7 @@ from tests.crash import NEEDED, copied, crash, products
 STEPS = """
 import time
 from pathlib import Path
-from mvlm.study.embeddings import write
+from mvlm.cache.files import write
 for number in range(5):
     record = Path(f"runs/records/{number}.json")
     if not record.is_file():

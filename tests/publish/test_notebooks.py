@@ -9,16 +9,21 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mvlm.publish.notebooks import NOTEBOOKS, NotebookError, main, run_notebook
-from mvlm.settings import ROOT, VARIABLES
+from mvlm.publish.declared import NOTEBOOKS, declared, named, promises, read
+from mvlm.publish.notebooks import NotebookError, main, run_notebook
+from mvlm.settings import ROOT, VARIABLES, Settings
+from mvlm.study.needed import NEEDED
+from mvlm.study.runs import AbsentError
 
-OUTPUTS = ["tables/t.csv", "tables/t.json", "tables/t.md"]
+ITEMS = {"tables": ["t"]}
+OUTPUTS = ["tables/t.csv", "tables/t.md", "tables/t.tex", "tables/t.json"]
 WRITE = """
 from pathlib import Path
 stage = Path(STAGE, "tables")
 (stage / "t.csv").write_text(f"n\\n{N}\\n")
 (stage / "t.json").write_text('{"item": "t"}')
 (stage / "t.md").write_text(f"| n |\\n|---|\\n| {N} |\\n")
+(stage / "t.tex").write_text(f"{N}\\n")
 """
 
 
@@ -28,11 +33,11 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def write(folder: Path, name: str, *code: str, outputs: list[str] = OUTPUTS, tag: bool = True, **declared) -> None:
+def write(folder: Path, name: str, *code: str, tag: bool = True, **declared) -> None:
     cells = [nbformat.v4.new_code_cell(text, id=f"cell-{index}") for index, text in enumerate(code)]
     if tag:
         cells[0].metadata["tags"] = ["parameters"]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"mvlm": {"outputs": outputs, **declared}})
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"mvlm": {"items": ITEMS, **declared}})
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, folder / f"{name}.ipynb")
 
@@ -56,7 +61,7 @@ def test_a_run_moves_what_the_notebook_promised_and_leaves_no_stage(ran):
     root, outcome = ran
     assert outcome.ran and [path.relative_to(root / "results").as_posix() for path in outcome.outputs] == OUTPUTS
     assert (root / "results/tables/t.csv").read_text() == "n\n3\n"
-    assert sorted(path.name for path in (root / "results").rglob("*")) == ["t.csv", "t.json", "t.md", "tables"]
+    assert sorted(path.name for path in (root / "results").rglob("*")) == ["t.csv", "t.json", "t.md", "t.tex", "tables"]
     sidecar = json.loads((root / "results/tables/t.json").read_text())
     assert sidecar["item"] == "t" and sidecar["notebook"] == "10-t" and sidecar["parameters"] == {"N": 3}
     assert sidecar["data_kind"] == "twin" and len(sidecar["content_key"]) == 64
@@ -72,7 +77,7 @@ def test_an_unchanged_notebook_starts_nothing_and_imports_nothing_heavy(ran):
 import sys, time
 from pathlib import Path
 start = time.process_time()
-from mvlm.study.notebooks import run_notebook
+from mvlm.publish.notebooks import run_notebook
 root = Path({str(root)!r})
 outcome = run_notebook("10-t", {{"N": 3}}, folder=root/"notebooks", results=root/"results", runs=root/"runs")
 assert not outcome.ran
@@ -129,7 +134,7 @@ def test_a_failing_notebook_says_where_and_leaves_the_last_good_outputs(ran, tmp
 @pytest.mark.parametrize(
     ("written", "fault"),
     [
-        ({"tables/t.csv": "n"}, "did not write tables/t.json, tables/t.md"),
+        ({"tables/t.csv": "n"}, "did not write tables/t.md, tables/t.tex, tables/t.json"),
         (dict.fromkeys(OUTPUTS, ""), "wrote nothing into tables/t.csv"),
         ({**dict.fromkeys(OUTPUTS, "{}"), "tables/extra.csv": "n"}, "does not declare tables/extra.csv"),
     ],
@@ -163,21 +168,21 @@ def test_what_a_notebook_does_not_take_is_an_error(tmp_path: Path):
 
 
 def test_runs_needed_are_computed_in_this_process_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "hook_of_a_test.py").write_text(
-        "def prepare(settings):\n    raise FileNotFoundError(f'{settings.profile}: no scans')\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    write(tmp_path / "notebooks", "10-t", "STAGE = None", prepare="hook_of_a_test:prepare")
+    def compute(settings: Settings) -> None:
+        raise FileNotFoundError(f"{settings.profile}: no scans")
+
+    monkeypatch.setitem(NEEDED, "10-t", compute)
+    write(tmp_path / "notebooks", "10-t", "STAGE = None")
     with pytest.raises(NotebookError, match="^10-t: quick: no scans$"):
         run_notebook("10-t", **places(tmp_path))
 
 
 def test_a_notebook_without_its_corpora_is_passed_over(tmp_path: Path, ran, monkeypatch: pytest.MonkeyPatch, capsys):
-    (tmp_path / "hook_of_absence.py").write_text(
-        "from mvlm.study.runs import AbsentError\n\n\ndef prepare(settings):\n    raise AbsentError('none found')\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    write(tmp_path / "notebooks", "11-t", "STAGE = None", prepare="hook_of_absence:prepare")
+    def compute(_settings: Settings) -> None:
+        raise AbsentError("none found")
+
+    monkeypatch.setitem(NEEDED, "11-t", compute)
+    write(tmp_path / "notebooks", "11-t", "STAGE = None")
 
     def of_both(name):
         return run_notebook(name, **places(tmp_path)) if name == "11-t" else ran[1]
@@ -193,7 +198,7 @@ def test_two_runs_at_once_share_one_execution(tmp_path: Path):
     write(tmp_path / "notebooks", "10-t", "STAGE = None\nN = 2", WRITE)
     code = f"""
 from pathlib import Path
-from mvlm.study.notebooks import run_notebook
+from mvlm.publish.notebooks import run_notebook
 root = Path({str(tmp_path)!r})
 print(run_notebook("10-t", folder=root/"notebooks", results=root/"results", runs=root/"runs").ran)
 """
@@ -236,6 +241,27 @@ def test_committed_notebooks_are_stripped_tagged_and_free_of_this_machine():
         subprocess.run([sys.executable, "-m", "nbstripout", "--keep-id", "--verify", *names], cwd=NOTEBOOKS, check=True)
 
 
-def test_every_notebook_has_a_make_target():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert [path.stem for path in notebooks() if path.stem not in makefile] == []
+def test_what_a_notebook_declares_is_known_and_in_the_order_that_jupyter_writes():
+    known = {"corpora", "in_the_paper", "items", "measured", "targets"}
+    for path in notebooks():
+        text = path.read_text(encoding="utf-8")
+        said = declared(read(path))
+        assert {"in_the_paper", "items", "targets"} <= set(said) <= known and list(said) == sorted(said), path.name
+        assert set(said["items"]) <= {"tables", "figures"}, path.name
+        assert json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n" == text, path.name
+
+
+def test_no_two_notebooks_promise_the_same_file():
+    every = [output for path in notebooks() for output in promises(read(path))]
+    assert len(set(every)) == len(every)
+
+
+def test_a_target_stands_for_its_notebooks_in_the_order_of_their_names(tmp_path: Path):
+    for name, targets in (("20-b", ["figures"]), ("10-a", ["figures", "lessons"]), ("30-c", []), ("40-d", ["tables"])):
+        write(tmp_path, name, "STAGE = None", targets=targets)
+    assert named(["figures"], tmp_path) == ["10-a", "20-b"]
+    assert named(["tables", "30-c", "lessons", "figures"], tmp_path) == ["40-d", "30-c", "10-a", "20-b"]
+    assert named(["tabels"], tmp_path) == ["tabels"]  # which the runner refuses, with the names that there are
+    (tmp_path / "50-e.ipynb").write_text('{"cells": [<<<<<<<')
+    with pytest.raises(ValueError, match=r"^50-e\.ipynb: not a notebook, Expecting value: line 1"):
+        named(["figures"], tmp_path)

@@ -8,9 +8,10 @@ import nbformat
 import pytest
 
 from mvlm.publish.notebooks import run_notebook
-from mvlm.publish.verify import Difference, compare, main, promises, report, verify
+from mvlm.publish.verify import Difference, compare, main, report, verify
 from mvlm.settings import VARIABLES
 
+ITEMS = {"tables": ["t"]}
 OUTPUTS = ["tables/t.csv", "tables/t.md", "tables/t.tex", "tables/t.json"]
 WRITE = """
 from pathlib import Path
@@ -28,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("made")
     parameters = nbformat.v4.new_code_cell("STAGE = None", id="a", metadata={"tags": ["parameters"]})
     cells = [parameters, nbformat.v4.new_code_cell(WRITE, id="b")]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"mvlm": {"outputs": OUTPUTS}})
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"mvlm": {"items": ITEMS}})
     (root / "notebooks").mkdir()
     nbformat.write(notebook, root / "notebooks/10-t.ipynb")
     with pytest.MonkeyPatch.context() as patch:
@@ -49,7 +50,7 @@ def results(made: Path, tmp_path: Path) -> Path:
 
 
 def differences(made: Path, results: Path) -> list[Difference]:
-    return list(compare(results, made / "scratch/results", promises(made / "notebooks/10-t.ipynb")))
+    return list(compare(results, made / "scratch/results", OUTPUTS))
 
 
 def replace(path: Path, old: str, new: str) -> None:

@@ -38,16 +38,15 @@ class Model(nn.Module):
 
     def forward(self, images, texts, labels, subjects, readings, gather=losses.identity, share=losses.identity):
         """The objective; `gather` brings the other ranks' rows into it, `share` puts them beside its own before it."""
-        learnt = {"scale": self.scale, "bias": self.bias, "query": self.query}
         return losses.objective(
             share(self.image(images)),
             share(self.text(texts)),
             temperature=self.log_temperature.exp(),
             labels=share(labels),
+            reading=losses.Reading(readings),
+            learnt=losses.Learnt(self.scale, self.bias, self.query),
             subjects=share(subjects),
-            readings=readings,
             gather=gather,
-            **learnt,
         ).total
 
 

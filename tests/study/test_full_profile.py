@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import mvlm.settings
+from mvlm import weights
 from mvlm.measures.explain import grad_cam
 from mvlm.model import load_model
 from mvlm.ranks import group
@@ -84,14 +85,14 @@ def test_a_run_that_lost_a_rank_is_taken_up_and_ends_as_if_it_had_not(told, rank
     assert len(one["weights"]) == 64 and len(one["cluster_sizes"]) == 2 and len(one["change"]) == 1
 
     model = load_model()  # of another kind: the weights of the run are refused there
-    with pytest.raises(ValueError, match="weights do not fit|expected weights of this model"):
-        checkpoints.load_weights(cut / "weights/run.safetensors", model.clip)
+    with pytest.raises(ValueError, match="weights do not fit"):
+        weights.fill(model.clip, "this model", cut / "weights/run.safetensors")
     model = load_model(run["model"])
-    before = full_profile.digest(model)
-    checkpoints.load_weights(cut / "weights/run.safetensors", model.clip)
-    assert before != full_profile.digest(model) == one["weights"]
-    images = np.load(run["test"]["file"])[run["test"]["rows"][:2]]
-    heat = grad_cam(model, images, run["emotions"])
+    before = weights.digest(model.clip)
+    weights.fill(model.clip, "this model", cut / "weights/run.safetensors")
+    assert before != weights.digest(model.clip) == one["weights"]
+    images = np.load(run["fold"]["test"]["file"])[run["fold"]["test"]["rows"][:2]]
+    heat = grad_cam(model, images, run["fold"]["emotions"])
     assert heat.heat.shape == images.shape[:4] and np.isfinite(heat.logits).all() and heat.mass.max() > 0
 
 
@@ -102,8 +103,8 @@ def test_a_record_says_what_that_of_the_cheap_profile_says(told, tmp_path: Path)
     fields = """benchmark method fold folds seed supervision data_kind fingerprint model profile names subjects emotions
         zero_shot knn probe cluster among_shown ari nmi naming change pseudo_labels cluster_sizes weights""".split()
     assert list(record) == fields and record["weights"] is None and record["change"] == []
-    assert len(record["names"]) == len(record["zero_shot"]) == len(run["test"]["rows"])
-    assert not set(run["train"]["subjects"]) & set(record["subjects"]) and not (tmp_path / "weights").exists()
+    assert len(record["names"]) == len(record["zero_shot"]) == len(run["fold"]["test"]["rows"])
+    assert not set(run["fold"]["train"]["subjects"]) & set(record["subjects"]) and not (tmp_path / "weights").exists()
     stamp = Path(run["record"]).stat().st_mtime_ns
     full_profile.execute([run], "cpu")
     assert Path(run["record"]).stat().st_mtime_ns == stamp
@@ -113,7 +114,7 @@ def test_a_record_says_what_that_of_the_cheap_profile_says(told, tmp_path: Path)
 def test_no_true_label_reaches_the_weights(told, tmp_path: Path, name: str):
     (run,) = told(METHODS[name], folder=tmp_path / "true")
     (other,) = told(METHODS[name], folder=tmp_path / "permuted")
-    other["train"]["emotions"] = other["train"]["emotions"][::-1]
+    other["fold"]["train"]["emotions"] = other["fold"]["train"]["emotions"][::-1]
     full_profile.execute([run, other], "cpu")
     one, two = (json.loads(Path(of["record"]).read_text()) for of in (run, other))
     assert one["weights"] == two["weights"] is not None and one["zero_shot"] == two["zero_shot"]

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from mvlm.labels.naming import Prompts
 from mvlm.study import inspection
 from mvlm.study.embeddings import Embedded
 from mvlm.study.methods import METHODS
-from mvlm.study.record import Prompts
+from mvlm.study.record import Fold
 
 SUBJECTS, CLASSES, WIDTH = 12, 3, 24
 EMOTIONS = ("anger", "disgust", "fear")
@@ -76,13 +77,11 @@ def test_an_inspection_has_an_answer_to_every_question(tmp_path):
     np.save(tmp_path / "e.npy", np.stack([views] * 4).astype(np.float32))
     every = Embedded(tmp_path / "e.npy", np.arange(len(views)), names, names, np.array(EMOTIONS)[emotion])
     people = np.unique(names)
-    prompts = shown, np.arange(CLASSES), 0.07
-    record = inspection.inspect(
-        METHODS["baseline"], every.of(people[:8]), every.of(people[8:]), EMOTIONS, (), prompts, seed=0
-    )
+    prompts = Prompts(shown, np.arange(CLASSES), 0.07)
+    fold = Fold(every.of(people[:8]), every.of(people[8:]), EMOTIONS, (), 0)
+    record = inspection.inspect(METHODS["baseline"], fold, prompts)
     assert len(record["views"]) == 3 and np.shape(record["yaw"]) == (12, 3)
     assert record["views"][0] == record["emotions"] and record["subject_probe"] is not None
-    alone = inspection.inspect(
-        METHODS["baseline"], every.of(people[:11]), every.of(people[11:]), EMOTIONS, (), prompts, seed=0
-    )
+    fold = Fold(every.of(people[:11]), every.of(people[11:]), EMOTIONS, (), 0)
+    alone = inspection.inspect(METHODS["baseline"], fold, prompts)
     assert alone["subject_probe"] is None and len(alone["nearest"]) == 3

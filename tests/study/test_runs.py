@@ -14,17 +14,19 @@ import torch
 
 import mvlm.settings
 from mvlm.cache import workers
+from mvlm.cache.files import write_text
 from mvlm.faces import views
 from mvlm.faces.corpora.items import Scan
-from mvlm.labelling import Prompts, pseudo_labels
+from mvlm.labelling import pseudo_labels
+from mvlm.labels.naming import Prompts
+from mvlm.method import adapt
 from mvlm.samples import Rendering
 from mvlm.settings import Settings
 from mvlm.study import embeddings, runs
-from mvlm.study import record as adaptation
 from mvlm.study.benchmarks import BASIC
 from mvlm.study.items import transfer
 from mvlm.study.methods import GROUPS, METHODS, READINGS, TABLE_METHODS
-from mvlm.study.record import adapt
+from mvlm.training import adapter
 from mvlm.training.adapter import fit
 
 SUBJECTS = 8
@@ -119,7 +121,7 @@ def corpora(monkeypatch, tmp_path):
     monkeypatch.setattr(embeddings, "_model", lambda *_: FakeModel())
     monkeypatch.setattr(embeddings, "model_key", lambda _: "fake")
     monkeypatch.setattr(runs, "model_key", lambda _: "fake")
-    monkeypatch.setattr(adaptation, "fit", lambda *of, **how: fit(*of, **how | {"steps": 3}))
+    monkeypatch.setattr(adapter, "fit", lambda *of, **how: fit(*of, **how | {"steps": 3}))
     monkeypatch.setattr(runs, "FOLDS", 2)
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path)
     return known
@@ -171,32 +173,19 @@ def test_records_are_kept_and_do_not_depend_on_order_or_interruption(monkeypatch
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path / "other")
     done = []
 
-    def dies(path, save):
+    def dies(path, text):
         if len(done) == 2:
             raise KeyboardInterrupt
         done.append(path)
-        embeddings.write(path, save)
+        write_text(path, text)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "write", dies)
+        patch.setattr(runs, "write_text", dies)
         with pytest.raises(KeyboardInterrupt):
             run("pairs", "baseline")
     assert set(contents(tmp_path / "other")) == {path.name for path in done} and len(done) == 2
     assert run("baseline", "pairs").equals(first)
     assert contents(tmp_path / "other") == whole
-
-
-def test_a_killed_write_leaves_the_old_file_and_no_other(tmp_path):
-    path = tmp_path / "record.json"
-    embeddings.write(path, lambda file: file.write(b"old"))
-
-    def killed(file):
-        file.write(b"ne")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        embeddings.write(path, killed)
-    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
 
 
 def test_permuted_labels_change_no_weight_below_oracle(corpora):
@@ -408,7 +397,7 @@ def test_true_labels_are_taken_by_oracle_alone(clustered):
     rows, prompts = clustered
     labels = np.array([0, 0, 1, 1, 2, 2])
     with pytest.raises(ValueError, match="full: true labels are for supervision oracle, this is cluster"):
-        adapt(METHODS["full"], rows[None], prompts, seed=0, labels=labels)
+        adapt(METHODS["full"], rows[None], prompts, seed=0, truth=labels)
     with pytest.raises(ValueError, match="oracle: true labels"):
         adapt(METHODS["oracle"], rows[None], prompts, seed=0)
 

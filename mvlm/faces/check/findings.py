@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,7 +77,7 @@ def reading(corpus: Corpus, looked: list[Looked], bad: dict[Path, str]) -> Findi
 
 def unit(meshes: list[Mesh]) -> Finding:
     """Whether lengths are mm, by the eyes or, without landmarks, by the width of the faces."""
-    apart = [value for mesh in meshes if (value := measurements.eyes_apart(mesh)) is not None]
+    apart = _measured(measurements.eyes_apart(mesh) for mesh in meshes)
     if apart:
         value, (low, high) = float(np.median(apart)), measurements.EYES_APART
         what = f"outer eye corners {value:.0f} apart, {low:.0f} to {high:.0f} in mm"
@@ -93,7 +93,7 @@ def unit(meshes: list[Mesh]) -> Finding:
 
 def orientation(meshes: list[Mesh]) -> Finding:
     """Whether faces are upright and look at the camera."""
-    upright = [value for mesh in meshes if (value := measurements.upright(mesh)) is not None]
+    upright = _measured(measurements.upright(mesh) for mesh in meshes)
     if upright:
         text = f"brows above nose above chin, nose in front, in {sum(upright)} of {len(upright)}"
         good = np.mean(upright) > 0.75
@@ -145,7 +145,7 @@ def texture(meshes: list[Mesh]) -> Finding:
                        "`texture` is not there, the default channel needs none")
     text = f"picture and coordinates in {len(textured)} of {len(meshes)}"
     try:
-        evidence = [value for mesh in textured if (value := measurements.texture_evidence(mesh)) is not None]
+        evidence = _measured(measurements.texture_evidence(mesh) for mesh in textured)
     except (OSError, ValueError) as error:
         return Finding("LOOK", "texture", f"{text}; {error}", "a picture cannot be read: copy it again")
     mean = float(np.mean(evidence)) if evidence else 0.0
@@ -180,7 +180,7 @@ def native(corpus: Corpus, looked: list[Looked]) -> Iterator[Finding]:
 
 def _grids(looked: list[Looked]) -> Finding:
     try:
-        off = [value for one in looked if (value := measurements.pixels_off(one.path)) is not None]
+        off = _measured(measurements.pixels_off(one.path) for one in looked)
     except (OSError, ValueError) as error:
         return Finding("LOOK", "pixels", str(error), "copy this file again")
     if not off:
@@ -230,6 +230,11 @@ def _bp4d(corpus: Corpus) -> Iterator[Finding]:
                   "codes and pictures do not match; found with f - 1, f, f + 1: "
                   + ", ".join(f"{np.mean(shares or [0]):.0%}" for shares in inside.values())
                   + ". Classes do not depend on it, work with the codes would")
+
+
+def _measured(values: Iterable[object]) -> list:
+    """Without None, which a measurement says of a file that has nothing to measure."""
+    return [value for value in values if value is not None]
 
 
 def _tally(counts: Counter, unit: str = "") -> str:

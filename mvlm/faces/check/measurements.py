@@ -1,6 +1,6 @@
 """Measurements on the files of a corpus that tell whether they are what the readers take them for.
 
-Each probe looks at a few meshes or files and returns numbers; `mvlm.faces.check` says what they mean.
+Each of them looks at a few meshes or files and returns numbers; `mvlm.faces.check` says what they mean.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mvlm.faces.formats.bnt import read_bnt
-from mvlm.faces.formats.landmarks import read_lm3
+from mvlm.faces.formats.landmarks import other_side, read_lm3
 from mvlm.faces.mesh import Mesh
 
 EYES_APART = (80.0, 110.0)  # mm between the outer corners of an adult's eyes
@@ -199,8 +199,7 @@ def pixels_off(path: Path) -> tuple[float, float] | None:
     if not shared:
         return None
     # `read_lm3` names sides as the subject has them, a .lm2 perhaps as the viewer does.
-    other = {"left": "right", "right": "left"}
-    names = [shared, [re.sub(r"\b(left|right)\b", lambda side: other[side[0]], name) for name in shared]]
+    names = [shared, [other_side(name) for name in shared]]
     off = []
     for from_top in (True, False):
         medians = []

@@ -1,11 +1,9 @@
 """Action-unit codes of BP4D: what human coders saw, frame by frame.
 
-Occurrence   AUCoding/AU_OCC/F001_T1.csv          a header row; frame number, then 0 or 1 per action unit
-Intensity    AUCoding/AU_INT/AU06/F001_T1_AU06.csv  no header; frame number, 0 (absent) .. 5 (strongest)
-
-9 means not coded. The header 0,1,2,... of BP4D names each column's action unit; a header of words has the 34 columns
-of BP4D+ in the order `BP4D_PLUS`. Frames count from 1 over the coded span alone, which often starts late, and whether
-frame f of the codes is picture f or f - 1 differs between copies: `mvlm.faces.check.__main__` looks.
+AUCoding/AU_OCC/F001_T1.csv: a header row; then rows of a frame number and 0 or 1 per action unit, 9 for not coded.
+The header 0,1,2,... of BP4D names each column's action unit; a header of words has the 34 columns of BP4D+ in the order
+`BP4D_PLUS`. Frames count from 1 over the coded span alone, which often starts late, and whether frame f of the codes is
+picture f or f - 1 differs between copies: `mvlm.faces.check` looks.
 """
 
 from __future__ import annotations
@@ -23,7 +21,6 @@ from mvlm.faces.corpora.layouts import plain
 NOT_CODED = 9  # in a file
 MISSING = -1  # in what the readers return
 BP4D_PLUS = (1, 2, 4, 5, 6, 7, *range(9, 21), 22, 23, 24, *range(27, 40))
-_FOLDERS = {"AU_OCC": "auocc", "AU_INT": "auint"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +29,7 @@ class Codes:
 
     frames  (F,) int64, as in the file, ascending
     units   numbers of the action units
-    values  (F, U) int8: 0 or 1, or an intensity 0 .. 5; MISSING where not coded
+    values  (F, U) int8: 0 or 1; MISSING where not coded
     """
 
     frames: np.ndarray
@@ -58,30 +55,21 @@ def read_occurrence(path: Path) -> Codes:
     if not rows:
         raise ValueError(f"{path}: expected a header and a row for each frame, found an empty file")
     units = _header(path, rows[0][1])
-    return _codes(path, rows[1:], units, highest=1)
+    return _codes(path, rows[1:], units)
 
 
-def read_intensity(path: Path) -> Codes:
-    """Reads an AU_INT file; its action unit is in its name. Raises ValueError as `read_occurrence` does."""
-    path = Path(path)
-    match = re.search(r"AU(\d{1,2})$", path.stem, re.IGNORECASE | re.ASCII)
-    if match is None:
-        raise ValueError(f"{path}: expected a name such as F001_T1_AU06.csv, which says the action unit")
-    return _codes(path, _rows(path), (int(match[1]),), highest=5)
-
-
-def code_files(folder: Path, kind: str = "AU_OCC") -> dict[str, Path]:
-    """Sequence ("F001_T1") -> file; with kind "AU_INT", sequence and action unit ("F001_T1_AU06") -> file.
+def code_files(folder: Path) -> dict[str, Path]:
+    """Sequence ("F001_T1") -> AU_OCC file.
 
     folder: that of the corpus' subjects; AUCoding is looked for in it and beside it. {} if there is none.
     """
-    name = r"[FM]\d{3}_T[1-8]" + (r"_AU\d{1,2}" if kind == "AU_INT" else "")
     found: dict[str, Path] = {}
     for place in (folder, folder.parent):
         tops = [entry for entry in sorted(place.iterdir()) if plain(entry.name) == "aucoding" and entry.is_dir()]
-        for coding in [entry for top in tops for entry in sorted(top.iterdir()) if plain(entry.name) == _FOLDERS[kind]]:
-            for path in sorted(coding.glob("*/*.*" if kind == "AU_INT" else "*.*")):
-                if path.suffix.lower() == ".csv" and re.fullmatch(name, path.stem, re.IGNORECASE | re.ASCII):
+        for coding in [entry for top in tops for entry in sorted(top.iterdir()) if plain(entry.name) == "auocc"]:
+            for path in sorted(coding.glob("*.*")):
+                name_fits = re.fullmatch(r"[FM]\d{3}_T[1-8]", path.stem, re.IGNORECASE | re.ASCII)
+                if path.suffix.lower() == ".csv" and name_fits:
                     found.setdefault(path.stem.upper(), path)
     return found
 
@@ -110,7 +98,7 @@ def _header(path: Path, cells: list[str]) -> tuple[int, ...]:
     return units
 
 
-def _codes(path: Path, rows: list[tuple[int, list[str]]], units: tuple[int, ...], highest: int) -> Codes:
+def _codes(path: Path, rows: list[tuple[int, list[str]]], units: tuple[int, ...]) -> Codes:
     table = np.empty((len(rows), 1 + len(units)), np.int64)
     for place, (line, cells) in enumerate(rows):
         if len(cells) != table.shape[1]:
@@ -121,9 +109,9 @@ def _codes(path: Path, rows: list[tuple[int, list[str]]], units: tuple[int, ...]
                 raise ValueError(f"{path}, line {line}: expected whole numbers, found {cell!r:.40}")
             table[place, column] = int(cell.split(".")[0])
         codes = table[place, 1:]
-        wrong = codes[(codes > highest) & (codes != NOT_CODED)]
+        wrong = codes[(codes > 1) & (codes != NOT_CODED)]
         if len(wrong):
-            raise ValueError(f"{path}, line {line}: expected codes 0..{highest} or {NOT_CODED}, found {wrong[0]}")
+            raise ValueError(f"{path}, line {line}: expected codes 0..1 or {NOT_CODED}, found {wrong[0]}")
     if len(rows) == 0:
         raise ValueError(f"{path}: expected a row for each coded frame, found none")
     frames, values = table[:, 0], table[:, 1:]

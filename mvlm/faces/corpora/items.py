@@ -9,6 +9,18 @@ from typing import NamedTuple
 import numpy as np
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "embarrassment", "pain")
+# Corpus -> what its names say -> emotion.
+CODES = {
+    "BU-3DFE": {"AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness", "SA": "sadness", "SU": "surprise",
+                "NE": "neutral"},
+    "Bosphorus": {"ANGER": "anger", "DISGUST": "disgust", "FEAR": "fear", "HAPPY": "happiness", "SADNESS": "sadness",
+                  "SURPRISE": "surprise"},
+    "BU-4DFE": {"Angry": "anger", "Disgust": "disgust", "Fear": "fear", "Happy": "happiness", "Sad": "sadness",
+                "Surprise": "surprise"},
+    # The task is the label: every subject went through the same eight situations.
+    "BP4D": {"T1": "happiness", "T2": "sadness", "T3": "surprise", "T4": "embarrassment", "T5": "fear", "T6": "pain",
+             "T7": "anger", "T8": "disgust"},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

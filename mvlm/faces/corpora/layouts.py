@@ -18,21 +18,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mvlm.faces.corpora.items import Frame, Scan, Sequence
+from mvlm.faces.corpora.items import CODES, Frame, Scan, Sequence
 
-_BU3DFE_EMOTIONS = {"AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness", "SA": "sadness", "SU": "surprise",
-                    "NE": "neutral"}
 _BU3DFE = re.compile(r"(?P<subject>[FM]\d{4})_(?P<code>NE|AN|DI|FE|HA|SA|SU)(?P<level>0[0-4])(WH|BL|AE|AM|IN|LA)"
                      r"_(?P<kind>RAW|F3D|F2D)\.(?P<extension>wrl|bmp|bnd|pse)", re.IGNORECASE | re.ASCII)
-_BOSPHORUS_EMOTIONS = {"ANGER": "anger", "DISGUST": "disgust", "FEAR": "fear", "HAPPY": "happiness",
-                       "SADNESS": "sadness", "SURPRISE": "surprise"}
 _BOSPHORUS = re.compile(r"(?P<subject>bs\d{3})_(?P<type>N|LFAU|UFAU|CAU|E|YR|PR|CR|O|IGN)_(?P<code>[A-Z0-9]+)"
                         r"_(?P<take>\d{1,4})\.(?P<extension>bnt|lm3|lm2|png)", re.IGNORECASE | re.ASCII)
-_BU4DFE_EMOTIONS = {"Angry": "anger", "Disgust": "disgust", "Fear": "fear", "Happy": "happiness", "Sad": "sadness",
-                    "Surprise": "surprise"}
-# The task is the label: every subject went through the same eight situations.
-_BP4D_EMOTIONS = {"T1": "happiness", "T2": "sadness", "T3": "surprise", "T4": "embarrassment", "T5": "fear",
-                  "T6": "pain", "T7": "anger", "T8": "disgust"}
 _LANDMARK_TREE = "bu4dfebnd"  # BU4DFE_BND_V1.1, letters and digits only
 
 
@@ -128,7 +119,7 @@ def _parse_bu3dfe(path: Path, subject: str) -> Scan | bool:
     if match["kind"].upper() != "F3D" or match["extension"].lower() != "wrl":
         return True
     name = path.stem[:-len("_F3D")].upper()
-    return Scan(name, match["subject"].upper(), _BU3DFE_EMOTIONS[code], level, path, code)
+    return Scan(name, match["subject"].upper(), CODES["BU-3DFE"][code], level, path, code)
 
 
 def _parse_bosphorus(path: Path, subject: str) -> Scan | bool:
@@ -138,7 +129,7 @@ def _parse_bosphorus(path: Path, subject: str) -> Scan | bool:
     kind, code = match["type"].upper(), match["code"].upper()
     if kind == "IGN" or match["extension"].lower() != "bnt":  # IGN: to be ignored, says the corpus
         return True
-    emotion = {"N": "neutral", "E": _BOSPHORUS_EMOTIONS.get(code)}.get(kind)
+    emotion = {"N": "neutral", "E": CODES["Bosphorus"].get(code)}.get(kind)
     shown = code if kind in "EN" else match["code"]  # A26A12lw is spelt so
     name = f"{match['subject'].lower()}_{kind}_{shown}_{match['take']}"
     return Scan(name, match["subject"].lower(), emotion, None, path, f"{kind}_{code}")
@@ -266,8 +257,8 @@ def _numbered(folder: Path, extension: str, digits: str) -> dict[int, Path]:
     return found
 
 
-_BU4DFE = _Moving(_BU4DFE_EMOTIONS, r"\d{3}", (".wrl",), (".jpg",), (".bnd",), True, 25.0)
-_BP4D = _Moving(_BP4D_EMOTIONS, r"\d{3,4}", (".obj", ".wrl"), (".jpg", ".bmp"), (".mtl", ".bnd"), False, 25.0)
+_BU4DFE = _Moving(CODES["BU-4DFE"], r"\d{3}", (".wrl",), (".jpg",), (".bnd",), True, 25.0)
+_BP4D = _Moving(CODES["BP4D"], r"\d{3,4}", (".obj", ".wrl"), (".jpg", ".bmp"), (".mtl", ".bnd"), False, 25.0)
 
 LAYOUTS = {
     "BU-3DFE": _static(("bu3dfe",), r"[FM]\d{4}", "F0001/F0001_AN01WH_F3D.wrl", _parse_bu3dfe),

@@ -26,7 +26,6 @@ MANIFEST = "manifest.csv"
 COLUMNS = ("clip_id", "subject", "start", "apex", "end", "emotion", "aus", "mesh_glob", "texture_glob", "fps")
 MESHES = (".obj", ".ply", ".wrl")
 FIVE = ("positive", "negative", "surprise", "repression", "others")
-THREE = FIVE[:3]  # the common reduced setting; the clips of the other two categories take no part
 
 
 class Clip(NamedTuple):

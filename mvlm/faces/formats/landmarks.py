@@ -166,5 +166,10 @@ def _subject_sides(landmarks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     up, forward = upper - lower, nose - (upper + lower) / 2
     if np.dot(np.cross(up, forward), left - right) >= 0:
         return landmarks
+    return {other_side(name): point for name, point in landmarks.items()}
+
+
+def other_side(name: str) -> str:
+    """A landmark's name with the words left and right exchanged."""
     other = {"left": "right", "right": "left"}
-    return {re.sub(r"\b(left|right)\b", lambda side: other[side[0]], name): xyz for name, xyz in landmarks.items()}
+    return re.sub(r"\b(left|right)\b", lambda side: other[side[0]], name)

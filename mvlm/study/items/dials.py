@@ -14,15 +14,17 @@ import numpy as np
 
 import mvlm.settings
 from mvlm.cache import workers
+from mvlm.cache.files import write_text
 from mvlm.cache.keys import key, source_key
-from mvlm.labels.clusters import aggregate, unit_rows
+from mvlm.labels.clusters import aggregate
+from mvlm.labels.naming import Prompts
 from mvlm.measures import evaluate
 from mvlm.measures.statistics import chance, corrected_resampled_t, summary
 from mvlm.prompts import prompts_for
 from mvlm.samples import Rendering, catalogue, view_source
 from mvlm.settings import Settings
 from mvlm.study.benchmarks import BENCHMARKS
-from mvlm.study.embeddings import frozen, image_source, model_key, write
+from mvlm.study.embeddings import frozen, image_source, model_key
 from mvlm.twins.twin import Dials, Twin
 
 if TYPE_CHECKING:
@@ -98,11 +100,6 @@ def turned(chosen: Settings | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def prepare_dials(settings: Settings) -> None:
-    """Computes what the notebook on dials needs."""
-    turned(settings)
-
-
 def _record(setting: Setting, chosen: Settings) -> dict[str, list]:
     """Names, subjects and whether the frozen foundation is right, of the samples of a few people at one setting."""
     benchmark, twin = BENCHMARKS[setting.benchmark], setting.twin
@@ -111,16 +108,16 @@ def _record(setting: Setting, chosen: Settings) -> dict[str, list]:
     subjects = [every[place] for place in np.linspace(0, len(every) - 1, wanted).round().astype(int)]
     path = _path(setting, twin, subjects, chosen)
     if not path.is_file():
-        of = frozen(twin, benchmark.emotions, chosen, subjects)
-        rows = np.flatnonzero(benchmark.select(of.samples))
-        said = _predicted(np.load(of.views, mmap_mode="r")[0][rows], of.text, of.prompt_class)
-        true = of.samples.emotions[rows]
+        every, prompts = frozen(twin, benchmark.emotions, chosen, subjects)
+        samples = catalogue(twin, subjects)
+        of = every.named(samples.names[benchmark.select(samples)])
+        said = _predicted(of.views()[0], prompts)
         record = {
-            "names": of.samples.names[rows].tolist(),
-            "subjects": of.samples.subjects[rows].tolist(),
-            "correct": (np.array(benchmark.emotions)[said] == true).tolist(),
+            "names": of.names.tolist(),
+            "subjects": of.subjects.tolist(),
+            "correct": (np.array(benchmark.emotions)[said] == of.emotions).tolist(),
         }
-        write(path, lambda file: file.write(json.dumps(record).encode()))
+        write_text(path, json.dumps(record))
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -139,8 +136,6 @@ def _path(setting: Setting, twin: Twin, subjects: list[str], chosen: Settings) -
     return mvlm.settings.RUNS / "records" / f"{key(content)}.json"
 
 
-def _predicted(views: np.ndarray, text: np.ndarray, classes: np.ndarray) -> np.ndarray:
+def _predicted(views: np.ndarray, prompts: Prompts) -> np.ndarray:
     """(N,) class whose prompts are nearest to the mean view of each of the samples (N, V, D)."""
-    rows = unit_rows("text", text)
-    prototypes = np.stack([rows[classes == each].mean(0) for each in np.unique(classes)])
-    return evaluate.zero_shot(aggregate(views), prototypes)
+    return evaluate.zero_shot(aggregate(views), prompts.prototypes())

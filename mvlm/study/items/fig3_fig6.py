@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mvlm.settings import Settings
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.items.differences import AGAINST, difference
 from mvlm.study.items.table_figures import Drawing, asked_label, whiskers
@@ -17,7 +16,6 @@ from mvlm.study.items.tables import AMONG_SHOWN, accuracy_table, column_title
 from mvlm.study.items.tables import COLUMNS as OF_TABLES
 from mvlm.study.methods import LADDER, METHODS
 from mvlm.study.paper.transcripts import FILES, paper_gains, paper_table
-from mvlm.study.runs import run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,11 +50,6 @@ FIG6_COLUMNS = _SHARED | {
     "folds": "folds, subject-independent; 1: one run, trained on another corpus",
     "profile": "smoke, quick or full",
 }
-
-
-def prepare_ablation(settings: Settings) -> None:
-    """Computes what Figures 3 and 6 need: the ladder on all benchmarks, a part of what Tables I to III need."""
-    run(methods=LADDER, settings=settings)
 
 
 def ways(benchmark: str) -> list[str]:

@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import mvlm.settings
+from mvlm.cache.files import write, write_text
 from mvlm.ranks.launch import RankError, launch, plan
 from mvlm.settings import Settings, Training
-from mvlm.study.embeddings import write
 from mvlm.study.items.table_figures import Drawing
 from mvlm.study.paper.claims_on_time import epoch_seconds
 from mvlm.study.paper.transcripts import Paper
@@ -229,11 +229,6 @@ def read_record(chosen: Settings) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def prepare(chosen: Settings) -> None:
-    """Holds that there is a measurement to draw."""
-    read_record(chosen)
-
-
 def epoch_table(record: Mapping, paper: Paper) -> pd.DataFrame:
     """Fig. 4 as rows, with `COLUMNS_4`: ranks and batch, seconds here, and the paper's in columns of their own."""
     import pandas as pd
@@ -370,7 +365,7 @@ def main() -> int:
         print("\ntimings: interrupted; the last record stays", file=sys.stderr)
         return 130
     path = record_path(chosen)
-    write(path, lambda file: file.write((json.dumps(record, indent=1) + "\n").encode()))
+    write_text(path, (json.dumps(record, indent=1) + "\n"))
     for row in record["rows"]:
         many = "ranks" if row["ranks"] > 1 else "rank "
         more = ", oversubscribed" if row["oversubscribed"] else ""

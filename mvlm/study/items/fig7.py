@@ -19,13 +19,14 @@ import numpy as np
 
 import mvlm.settings
 from mvlm.cache import workers
+from mvlm.cache.files import write
 from mvlm.cache.keys import key, source_key
 from mvlm.faces.regions import PLACES
 from mvlm.report.sheets import contact_sheet
 from mvlm.settings import Settings
 from mvlm.study import full_profile
 from mvlm.study.benchmarks import BENCHMARKS
-from mvlm.study.embeddings import frozen, write
+from mvlm.study.embeddings import shown
 from mvlm.study.items.table_figures import Drawing
 from mvlm.study.methods import METHODS, reach, recipe
 from mvlm.study.runs import Cell, Part, embedded, present, training
@@ -91,11 +92,6 @@ class Attention(NamedTuple):
     mean_cam: np.ndarray
     emotions: tuple[str, ...]
     kind: str
-
-
-def prepare_fig7(settings: Settings) -> None:
-    """Computes what the notebook on Fig. 7 needs."""
-    attention(settings)
 
 
 def attention(settings: Settings | None = None) -> Attention:
@@ -316,13 +312,13 @@ def _compute(source: Part, target: Part, chosen: Settings) -> tuple[dict[str, np
         unlabelled, prompts = embedded(source, chosen)
         work = [(METHODS[METHOD], unlabelled, prompts, SEED, training(chosen))]
         (adapter,) = workers.each(fig7_heat.trained, work, jobs=chosen.jobs, title=f"training on {SOURCE}")
-    shown = frozen(target.corpus, target.benchmark.emotions, chosen, target.subjects).samples
-    shown = shown.select(np.isin(shown.names, target.samples.names))
+    seen = shown(target.corpus, target.benchmark.emotions, chosen, target.subjects)
+    seen = seen.select(np.isin(seen.names, target.samples.names))
     recordings = {item.name: item for item in target.corpus.items}
-    subjects = np.unique(shown.subjects)
+    subjects = np.unique(seen.subjects)
     tasks = []
     for chunk in (subjects[start : start + CHUNK] for start in range(0, len(subjects), CHUNK)):
-        part = shown.select(np.isin(shown.subjects, chunk))
+        part = seen.select(np.isin(seen.subjects, chunk))
         tasks.append(
             fig7_heat.Task(
                 adapter=adapter,

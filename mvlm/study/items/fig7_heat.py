@@ -14,12 +14,12 @@ import numpy as np
 from mvlm.faces.pose import find_pose
 from mvlm.faces.regions import PLACES, region_map, surface
 from mvlm.faces.views import view_names
+from mvlm.labels.naming import Prompts
 from mvlm.measures import explain
 from mvlm.measures.statistics import rank_correlation
-from mvlm.method import Method
+from mvlm.method import Method, adapt
 from mvlm.model import MultiviewVLM, load_model
 from mvlm.study.embeddings import Embedded
-from mvlm.study.record import Prompts, adapt
 from mvlm.training.adapter import Adapter
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ class Explained(NamedTuple):
     first_heat: np.ndarray
 
 
-def trained(task: tuple[Method, Embedded, tuple, int, dict[str, int]]) -> Adapter:
-    """The adapter that a method fits to unlabelled samples: method, samples, fields of `Prompts`, seed, how."""
+def trained(task: tuple[Method, Embedded, Prompts, int, dict[str, int]]) -> Adapter:
+    """The adapter that a method fits to unlabelled samples: method, samples, prompts, seed, how."""
     method, unlabelled, prompts, seed, how = task
-    return adapt(method, unlabelled.views(), Prompts(*prompts), seed=seed, **how).adapter
+    return adapt(method, unlabelled.views(), prompts, seed=seed, **how)[0]
 
 
 def explained(task: Task) -> Explained:

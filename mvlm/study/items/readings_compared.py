@@ -44,11 +44,6 @@ COLUMNS = {
 }
 
 
-def prepare_readings(settings: Settings) -> None:
-    """Computes what the notebook on readings needs."""
-    reading_records(settings)
-
-
 def reading_records(settings: Settings | None = None, *, seeds: Sequence[int] = (0,)) -> pd.DataFrame:
     """Records of every reading on the benchmarks that are asked, computing those that are missing: see `run`."""
     chosen = Settings.from_environment() if settings is None else settings

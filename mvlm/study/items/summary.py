@@ -29,7 +29,6 @@ from mvlm.study.items.summary_inspections import (
     NAMES,
     ON,
     VIEWS,
-    inspected,
     probe_rows,
 )
 from mvlm.study.items.tables import column_title
@@ -112,12 +111,6 @@ def study_records(settings: Settings | None = None, *, seeds: Sequence[int] = (0
     places = [name for name in STUDIED_ON if name in set(tables["benchmark"])]
     others = [name for name in studied() if name not in TABLE_METHODS]
     return pd.concat([tables, run(places, others, settings, seeds=seeds)], ignore_index=True) if places else tables
-
-
-def prepare_summary(settings: Settings) -> None:
-    """Computes the runs and the inspections that the summary needs."""
-    study_records(settings)
-    inspected(settings=settings)
 
 
 def cost(records: pd.DataFrame, inspections: pd.DataFrame) -> pd.DataFrame:

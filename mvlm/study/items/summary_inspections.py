@@ -15,6 +15,7 @@ from mvlm.faces.views import YAWS, view_names
 from mvlm.measures.statistics import chance, summary
 from mvlm.settings import Settings
 from mvlm.study.benchmarks import BENCHMARKS
+from mvlm.study.inspection import inspect
 from mvlm.study.methods import METHODS
 from mvlm.study.runs import Kind, records
 
@@ -53,14 +54,7 @@ def inspected(
     return pd.DataFrame(records(benchmarks, methods, settings, seeds, KIND))
 
 
-def inspect_at(arguments: dict) -> dict:
-    """The record of an inspection: see `mvlm.study.inspection.inspect`."""
-    from mvlm.study.inspection import inspect
-
-    return inspect(**arguments)
-
-
-KIND = Kind("inspections", inspect_at, "mvlm.study.inspection:inspect")
+KIND = Kind("inspections", inspect)
 
 
 def probe_rows(inspections: pd.DataFrame, runs: pd.DataFrame, yaws: Sequence[float] = YAWS) -> list[dict]:

@@ -16,10 +16,14 @@ import numpy as np
 
 import mvlm.settings
 from mvlm.cache import workers
+from mvlm.cache.files import write_text
 from mvlm.cache.keys import key, source_key
+from mvlm.labels.naming import Prompts, named_clusters
+from mvlm.measures import evaluate
+from mvlm.method import adapt, predict, represent
+from mvlm.samples import folds
 from mvlm.settings import Settings
 from mvlm.study.benchmarks import BENCHMARKS
-from mvlm.study.embeddings import write
 from mvlm.study.methods import METHODS, reach, recipe
 from mvlm.study.runs import Part, embedded, present, training
 
@@ -32,6 +36,14 @@ HALVES = ("even", "odd")
 ADAPTED = "full"  # what both models are adapted by
 USED = (ADAPTED, "baseline", "centred")
 PROBE_SUBJECTS = 4  # folds of one subject, three others to train on
+PROTOCOLS = {  # protocol -> supervision, and what it is adapted on
+    "zero-shot": ("none", ""),
+    "zero-shot, centred": ("none", "{other} half"),
+    "adapted, inductive": ("cluster", "{other} half"),
+    "adapted, transductive": ("cluster", "{half} half, unlabelled"),
+    "clusters, named by labels": ("oracle", "{other} half"),
+    "linear probe": ("labels", "{half} half, folds"),
+}
 
 
 def transfer(settings: Settings | None = None, *, half: str = "even", seed: int = 0) -> pd.DataFrame:
@@ -102,11 +114,6 @@ def transfer(settings: Settings | None = None, *, half: str = "even", seed: int 
     return pd.DataFrame(rows)
 
 
-def prepare_transfer(settings: Settings) -> None:
-    """Computes what the notebook on transfer needs."""
-    transfer(settings)
-
-
 def halves(subjects: np.ndarray) -> np.ndarray:
     """(N,) whether the number in each subject's name is even: F0002 is, bs001 is not."""
     return np.array([int(re.sub(r"\D", "", subject)) % 2 == 0 for subject in subjects], dtype=bool)
@@ -131,62 +138,59 @@ def _embedded(part: Part, chosen: Settings) -> dict[str, object]:
 
 def _execute(task: dict) -> None:
     text = json.dumps(_measure(**{name: task[name] for name in ("source", "target", "half", "seed", "how")})) + "\n"
-    write(task["path"], lambda file: file.write(text.encode()))
+    write_text(task["path"], text)
 
 
 def _measure(source: dict, target: dict, half: str, seed: int, how: dict) -> dict[str, object]:
-    from mvlm.measures import evaluate
-    from mvlm.samples import folds
-    from mvlm.study.record import Prompts, adapt, named_clusters, predict, represent
-
-    full, plain, centred = (METHODS[name] for name in USED)
-    prompts = Prompts(*target["prompts"])
-
-    samples = target["samples"]
+    """The record of a benchmark: every protocol by both models, on embeddings of the twin and of the target."""
+    samples, prompts = target["samples"], target["prompts"]
     reported = halves(samples.subjects) == (half == "even")
-    other = "odd" if half == "even" else "even"
-    subjects = samples.subjects[reported]
     y = np.array([target["classes"].index(emotion) for emotion in samples.emotions])
+    trained, _ = adapt(METHODS[ADAPTED], source["samples"].views(), prompts, seed=seed, **how)
     rows = []
-    trained = adapt(full, source["samples"].views(), prompts, seed=seed, **how).adapter
     for model, adapter in zip(MODELS, (None, trained), strict=True):
-        every = samples.views() if adapter is None else adapter.apply(samples.views())
-        mine, others = every[:, reported], every[:, ~reported]
-
-        def add(protocol: str, supervision: str, adapted_on: str, predicted: np.ndarray, model: str = model) -> None:
-            predictions = [target["classes"][c] for c in predicted]
+        views = samples.views() if adapter is None else adapter.apply(samples.views())
+        for protocol, predicted in _by_protocol(views, y, reported, samples.subjects, prompts, seed, how).items():
+            supervision, adapted_on = PROTOCOLS[protocol]
             rows.append(
-                {"model": model, "protocol": protocol, "supervision": supervision, "adapted_on": adapted_on}
-                | {"predicted": predictions}
+                {
+                    "model": model,
+                    "protocol": protocol,
+                    "supervision": supervision,
+                    "adapted_on": adapted_on.format(half=half, other="odd" if half == "even" else "even"),
+                    "predicted": [target["classes"][c] for c in predicted],
+                }
             )
-
-        train_x, test_x = represent(plain, None, others[0], mine[0])
-        add("zero-shot", "none", "", predict(plain, test_x, prompts))
-        shifted = represent(centred, None, others[0], mine[0])[1]
-        add("zero-shot, centred", "none", f"{other} half", predict(centred, shifted, prompts))
-        for protocol, adapted_on, chosen in (
-            ("adapted, inductive", f"{other} half", others),
-            ("adapted, transductive", f"{half} half, unlabelled", mine),
-        ):
-            to = adapt(full, chosen, prompts, seed=seed, **how).adapter
-            add(
-                protocol,
-                full.supervision,
-                adapted_on,
-                predict(plain, represent(plain, to, mine[0], mine[0])[1], prompts),
-            )
-        clusters, _ = named_clusters(train_x, prompts, seed=seed)
-        names = evaluate.hungarian_names(clusters.assignment, y[~reported])
-        add("clusters, named by labels", "oracle", f"{other} half", names[(test_x @ clusters.centres.T).argmax(1)])
-        if len(set(subjects.tolist())) >= PROBE_SUBJECTS:
-            predicted = np.zeros(len(test_x), dtype=int)
-            for train, test in folds(subjects):
-                fit, check = np.isin(subjects, train), np.isin(subjects, test)
-                predicted[check] = evaluate.linear_probe(test_x[fit], y[reported][fit], subjects[fit], test_x[check])
-            add("linear probe", "labels", f"{half} half, folds", predicted)
     return {
         "names": samples.names[reported].tolist(),
-        "subjects": subjects.tolist(),
+        "subjects": samples.subjects[reported].tolist(),
         "emotions": samples.emotions[reported].tolist(),
         "rows": rows,
     }
+
+
+def _by_protocol(
+    views: np.ndarray, y: np.ndarray, reported: np.ndarray, subjects: np.ndarray, prompts: Prompts, seed: int, how: dict
+) -> dict[str, np.ndarray]:
+    """Protocol -> predictions (M,) of the reported samples, of embeddings (A, N, V, D)."""
+    full, plain, centred = (METHODS[name] for name in USED)
+    mine, others = views[:, reported], views[:, ~reported]
+    train_x, test_x = represent(plain, others[0], mine[0])
+    found = {
+        "zero-shot": predict(plain, test_x, prompts),
+        "zero-shot, centred": predict(centred, represent(centred, others[0], mine[0])[1], prompts),
+    }
+    for protocol, unlabelled in (("adapted, inductive", others), ("adapted, transductive", mine)):
+        adapted = adapt(full, unlabelled, prompts, seed=seed, **how)[0].apply(mine[0])
+        found[protocol] = predict(plain, represent(plain, adapted, adapted)[1], prompts)
+    clusters, _ = named_clusters(train_x, prompts, seed=seed)
+    names = evaluate.hungarian_names(clusters.assignment, y[~reported])
+    found["clusters, named by labels"] = names[(test_x @ clusters.centres.T).argmax(1)]
+    who = subjects[reported]
+    if len(set(who.tolist())) >= PROBE_SUBJECTS:
+        predicted = np.zeros(len(test_x), dtype=int)
+        for train, test in folds(who):
+            fit, check = np.isin(who, train), np.isin(who, test)
+            predicted[check] = evaluate.linear_probe(test_x[fit], y[reported][fit], who[fit], test_x[check])
+        found["linear probe"] = predicted
+    return found

@@ -127,10 +127,15 @@ def trait_fields(x, y, lower):
     lip = np.exp(-0.5 * ((y - MOUTH_Y) / 7.0) ** 2) * lips(x)
     eye = both(x, y, 31, 34, 15, 11)
     mouth = bump(x, y, 0, MOUTH_Y, 26, 13)
-    field = lambda dx=zero, dy=zero, dz=zero: np.column_stack([dx, dy, dz])  # noqa: E731
     wide, low_face = rest[:, 0], smooth(-rest[:, 1], -10, 75)
     chin = smooth(-y, 42, 85) * (1 - smooth(ax, 25, 90))
-    thick = lambda part: np.column_stack([zero, (y - MOUTH_Y) * lip, 4 * lip]) * part[:, None]  # noqa: E731
+
+    def field(dx=zero, dy=zero, dz=zero):
+        return np.column_stack([dx, dy, dz])
+
+    def thick(part):
+        return np.column_stack([zero, (y - MOUTH_Y) * lip, 4 * lip]) * part[:, None]
+
     shape = {
         "width": field(dx=wide * sd["width"]),
         "height": field(dy=rest[:, 1] * sd["height"]),

@@ -12,7 +12,7 @@ from mvlm.twins.head.head import Identity, head
 
 def average_face() -> dict[str, np.ndarray]:
     """The arrays of the file, as `mvlm.faces.average.average` describes them."""
-    mesh = head(Identity(dict.fromkeys(TRAITS, 0.0) | {"sex": 0.0, "age": 0.0}, np.zeros((0, 5)), None), {})
+    mesh = head(Identity(dict.fromkeys(TRAITS, 0.0), np.zeros((0, 5)), None), {})
     pose = find_pose(mesh)
     patch = upper_face(mesh, pose)
     eyes = [eye_centre(mesh.landmarks, side) for side in ("left", "right")]

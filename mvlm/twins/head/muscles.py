@@ -46,10 +46,13 @@ def unit_fields(x, y, lower, jitter):
     """
     ax, side = abs(x), np.sign(x)
     upper, lip = ~lower, lips(x)
-    corner = lambda sx=9.0, sy=9.0: both(x, y, MOUTH_HALF_WIDTH + 1, MOUTH_Y, sx * jitter(), sy * jitter())  # noqa: E731
     vermilion = np.clip(1 - (ax / (MOUTH_HALF_WIDTH + 2)) ** 2, 0, 1) ** 0.5 * np.exp(-0.5 * ((y - MOUTH_Y) / 6.5) ** 2)
     near = np.exp(-0.5 * ((y - MOUTH_Y) / 8.0) ** 2)
     moves, creases = {}, {}
+
+    def corner(sx, sy):
+        """Around the corners of the mouth."""
+        return both(x, y, MOUTH_HALF_WIDTH + 1, MOUTH_Y, sx * jitter(), sy * jitter())
 
     def move(unit, dx=0.0, dy=0.0, dz=0.0):
         """Sideways (away from the midline), upwards, forwards."""

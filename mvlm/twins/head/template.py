@@ -149,63 +149,51 @@ def _landmarks(x, y, edges):
 
     def nearest(px, py, pool=None):
         pool = np.arange(len(x)) if pool is None else pool
-        return int(
-            pool[np.argmin((x[pool] - px) ** 2 + (y[pool] - py) ** 2 + 1e-6 * abs(x[pool]))]
-        )  # of two, the inner
+        away = (x[pool] - px) ** 2 + (y[pool] - py) ** 2 + 1e-6 * abs(x[pool])  # of two equally near, the inner
+        return int(pool[np.argmin(away)])
 
-    ex, ey, w, m = EYE[0], EYE[1], EYE_HALF_WIDTH, MOUTH_HALF_WIDTH
+    m = MOUTH_HALF_WIDTH
     lip_up, lip_low = edges["mouth"]
     named = {"nose tip": nearest(0, 0), "chin middle": nearest(0, -78),
              "upper lip outer middle": nearest(0, MOUTH_Y + 8), "upper lip inner middle": nearest(0, MOUTH_Y, lip_up),
-             "lower lip outer middle": nearest(0, MOUTH_Y - 9), "lower lip inner middle": nearest(0, MOUTH_Y,
-             lip_low)}  # fmt: skip
+             "lower lip outer middle": nearest(0, MOUTH_Y - 9),
+             "lower lip inner middle": nearest(0, MOUTH_Y, lip_low)}  # fmt: skip
     for word, sign in (("left", 1), ("right", -1)):
-        at = lambda px, py, pool=None, sign=sign: nearest(sign * px, py, pool)  # noqa: E731
-        named |= {f"outer {word} eyebrow": at(46, 50), f"middle {word} eyebrow": at(29, 54),
-                  f"inner {word} eyebrow": at(12, 50), f"outer {word} eye corner": at(ex + w, ey),
-                  f"inner {word} eye corner": at(ex - w, ey), f"nose saddle {word}": at(10, 30),
-                  f"{word} nose peak": at(17, -4), f"{word} mouth corner": at(m + 1, MOUTH_Y)}  # fmt: skip
-        upper, below = edges[word]
-        ring = [
-            at(ex - w, ey),
-            *(at(ex + d, ey, upper) for d in (-6, 0, 6)),
-            at(ex + w, ey),
-            *(at(ex + d, ey, below) for d in (6, 0, -6)),
-        ]
-        brow = [
-            at(px, py)
-            for px, py in (
-                (12, 53),
-                (21, 56),
-                (29, 57),
-                (38, 56),
-                (46, 52),
-                (46, 49),
-                (38, 52),
-                (29, 53),
-                (21, 52),
-                (12, 49),
-            )
-        ]
-        named |= {f"{word} eye {i}": v for i, v in enumerate(ring)} | {
-            f"{word} brow {i}": v for i, v in enumerate(brow)
-        }
+        named |= _side_landmarks(nearest, word, sign, *edges[word])
     nose = [(10, 32), (12, 14), (16, 2), (18, -5), (13, -10), (6, -12)]
-    named |= {
-        f"nose {i}": nearest(px, py) for i, (px, py) in enumerate(nose + [(-px, py) for px, py in reversed(nose)])
-    }
+    nose += [(-px, py) for px, py in reversed(nose)]
+    named |= {f"nose {i}": nearest(px, py) for i, (px, py) in enumerate(nose)}
     outer = [(m + 1, MOUTH_Y), (17, MOUTH_Y + 6), (6, MOUTH_Y + 8), (0, MOUTH_Y + 7),
-             (-6, MOUTH_Y + 8), (-17, MOUTH_Y + 6), (-m - 1, MOUTH_Y), (-16, MOUTH_Y - 7), (-6, MOUTH_Y - 9), (0,
-             MOUTH_Y - 9), (6, MOUTH_Y - 9), (16, MOUTH_Y - 7)]  # fmt: skip
-    ring = (
-        [nearest(px, py) for px, py in outer]
-        + [nearest(px, MOUTH_Y, lip_up) for px in (15, 5, -5, -15)]
-        + [nearest(px, MOUTH_Y, lip_low) for px in (-15, -5, 5, 15)]
-    )
-    named |= {f"mouth {i}": v for i, v in enumerate(ring)}
+             (-6, MOUTH_Y + 8), (-17, MOUTH_Y + 6), (-m - 1, MOUTH_Y), (-16, MOUTH_Y - 7), (-6, MOUTH_Y - 9),
+             (0, MOUTH_Y - 9), (6, MOUTH_Y - 9), (16, MOUTH_Y - 7)]  # fmt: skip
+    mouth = [
+        *(nearest(px, py) for px, py in outer),
+        *(nearest(px, MOUTH_Y, lip_up) for px in (15, 5, -5, -15)),
+        *(nearest(px, MOUTH_Y, lip_low) for px in (-15, -5, 5, 15)),
+    ]
+    named |= {f"mouth {i}": vertex for i, vertex in enumerate(mouth)}
     contour = [(80, 20), (79, -5), (76, -28), (70, -48), (56, -66), (38, -78), (18, -84)]
-    named |= {
-        f"contour {i}": nearest(px, py)
-        for i, (px, py) in enumerate([*contour, (0, -86), *((-px, py) for px, py in reversed(contour))])
-    }
-    return named
+    contour += [(0, -86), *((-px, py) for px, py in reversed(contour))]
+    return named | {f"contour {i}": nearest(px, py) for i, (px, py) in enumerate(contour)}
+
+
+def _side_landmarks(nearest, word, sign, upper, below):
+    """Those of one side, `word` and `sign` of its x; `upper` and `below` are the edges of its eye's slit."""
+
+    def at(px, py, pool=None):
+        return nearest(sign * px, py, pool)
+
+    (ex, ey), w = EYE, EYE_HALF_WIDTH
+    named = {f"outer {word} eyebrow": at(46, 50), f"middle {word} eyebrow": at(29, 54),
+             f"inner {word} eyebrow": at(12, 50), f"outer {word} eye corner": at(ex + w, ey),
+             f"inner {word} eye corner": at(ex - w, ey), f"nose saddle {word}": at(10, 30),
+             f"{word} nose peak": at(17, -4), f"{word} mouth corner": at(MOUTH_HALF_WIDTH + 1, MOUTH_Y)}  # fmt: skip
+    ring = [
+        at(ex - w, ey),
+        *(at(ex + d, ey, upper) for d in (-6, 0, 6)),
+        at(ex + w, ey),
+        *(at(ex + d, ey, below) for d in (6, 0, -6)),
+    ]
+    brow = [(12, 53), (21, 56), (29, 57), (38, 56), (46, 52), (46, 49), (38, 52), (29, 53), (21, 52), (12, 49)]
+    named |= {f"{word} eye {i}": vertex for i, vertex in enumerate(ring)}
+    return named | {f"{word} brow {i}": at(px, py) for i, (px, py) in enumerate(brow)}

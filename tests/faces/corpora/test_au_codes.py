@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mvlm.faces.corpora.au_codes import BP4D_PLUS, MISSING, code_files, read_intensity, read_occurrence
+from mvlm.faces.corpora.au_codes import BP4D_PLUS, MISSING, code_files, read_occurrence
 
 
 def test_columns_are_found_by_their_header(tmp_path):
@@ -12,7 +12,7 @@ def test_columns_are_found_by_their_header(tmp_path):
     codes = read_occurrence(path)
     assert codes.frames.tolist() == [415, 416, 418] and codes.units == (1, 2, 3, 4)
     assert codes.of(2).tolist() == [1, 1, MISSING] and codes.of(3).tolist() == [MISSING] * 3
-    assert codes.coded.tolist() == [True, True, False]
+    assert codes.coded.tolist() == [True, True, False] and codes.values.dtype == np.int8
     path.write_text("frame,AU12,AU04\n1,1,0\n")
     turned = read_occurrence(path)
     assert (turned.of(12).tolist(), turned.of(4).tolist()) == ([1], [0])
@@ -29,15 +29,6 @@ def test_a_header_of_words_has_the_columns_of_the_larger_corpus(tmp_path):
                     + ",".join(map(str, values)) + "\n")
     codes = read_occurrence(path)
     assert codes.of(2).tolist() == [1] and codes.of(4).tolist() == [0] and codes.of(39).tolist() == [1]
-
-
-def test_intensity(tmp_path):
-    path = tmp_path / "F001_T1_AU06.csv"
-    path.write_text("3,0\n4,5\n5,9\n")
-    codes = read_intensity(path)
-    assert codes.units == (6,) and codes.of(6).tolist() == [0, 5, MISSING] and codes.values.dtype == np.int8
-    with pytest.raises(ValueError, match="F001_T1.csv: expected a name such as F001_T1_AU06.csv"):
-        read_intensity(path.rename(tmp_path / "F001_T1.csv"))
 
 
 @pytest.mark.parametrize(("text", "message"), [
@@ -72,4 +63,3 @@ def test_files_are_found_inside_and_beside_the_subjects_folder(tmp_path):
         path.touch()
     assert code_files(folder) == {"F001_T1": occurrence / "f001_t1.CSV"}
     assert code_files(tmp_path) == code_files(folder)
-    assert code_files(folder, "AU_INT") == {"F001_T1_AU06": intensity / "F001_T1_AU06.csv"}

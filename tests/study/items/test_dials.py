@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 import mvlm.settings
+from mvlm.labels.naming import Prompts
 from mvlm.measures.statistics import corrected_resampled_t
 from mvlm.samples import Samples, catalogue
 from mvlm.settings import Settings
-from mvlm.study.embeddings import Frozen
+from mvlm.study.embeddings import Embedded
 from mvlm.study.items import dials
 from mvlm.study.items.table_figures import draw_dials
 from mvlm.twins.twin import Dials, Twin
@@ -27,7 +28,8 @@ def asked(monkeypatch, tmp_path):
             views[:, : len(samples) // 2] = np.roll(views[:, : len(samples) // 2], 1, axis=-1)
         path = tmp_path / f"{len(seen)}.npy"
         np.save(path, views)
-        return Frozen(samples, path, np.eye(8)[: len(emotions)], np.arange(len(emotions)), 0.07)
+        every = Embedded(path, np.arange(len(samples)), samples.names, samples.subjects, samples.emotions)
+        return every, Prompts(np.eye(8)[: len(emotions)], np.arange(len(emotions)), 0.07)
 
     monkeypatch.setattr(dials, "frozen", frozen)
     monkeypatch.setattr(dials, "model_key", lambda _: "fake")

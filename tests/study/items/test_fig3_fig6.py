@@ -6,7 +6,6 @@ import pytest
 
 from mvlm.measures.statistics import corrected_resampled_t
 from mvlm.study.benchmarks import BENCHMARKS
-from mvlm.study.items import fig3_fig6
 from mvlm.study.items.fig3_fig6 import (
     FIG3_COLUMNS,
     FIG6_COLUMNS,
@@ -72,10 +71,3 @@ def test_both_are_drawn_also_where_a_corpus_is_absent(records: pd.DataFrame):
         texts = [text.get_text() for panel in heat.figure.axes for text in panel.texts]
         assert texts.count("absent") == 3 * absent and texts.count("n. s.") == 3 * 6 - 1 and "over 8" in texts
         assert list(heat.columns) == list(heat.frame)
-
-
-def test_what_is_prepared_is_a_part_of_the_tables_runs(monkeypatch: pytest.MonkeyPatch):
-    asked_for = []
-    monkeypatch.setattr(fig3_fig6, "run", lambda **arguments: asked_for.append(arguments))
-    fig3_fig6.prepare_ablation("settings")
-    assert asked_for == [{"methods": LADDER, "settings": "settings"}]

@@ -104,8 +104,8 @@ def test_the_table_shows_both_foundations_and_says_which_one_is_absent():
 
 def test_cards_are_data_of_this_room_alone():
     """What a card says must not make any record or embedding stale."""
-    found = ROOT / "mvlm" / "study" / "foundations"
-    for name in ("adaptation", "embeddings", "runs", "accuracy", "dials"):
+    found = ROOT / "mvlm" / "study" / "items" / "foundations"
+    for name in ("record", "embeddings", "runs", "items.tables", "items.dials"):
         assert not [path for path in data_files(reached(f"mvlm.study.{name}")) if path.is_relative_to(found)]
     assert data_files(reached("mvlm.study.record:record")) == []
     assert [path for path in data_files(reached("mvlm.study.items.foundation")) if path.is_relative_to(found)]

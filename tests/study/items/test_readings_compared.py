@@ -69,6 +69,6 @@ def test_smoke_asks_about_one_benchmark(monkeypatch):
     asked = []
     ask = lambda benchmarks, methods, *_, **__: asked.append((benchmarks, methods))  # noqa: E731
     monkeypatch.setattr(readings_compared, "run", ask)
-    readings_compared.prepare_readings(Settings())
-    readings_compared.prepare_readings(Settings(profile="smoke"))
+    readings_compared.reading_records(Settings())
+    readings_compared.reading_records(Settings(profile="smoke"))
     assert asked == [(readings_compared.ASKED, READINGS), (readings_compared.SMOKE_ASKED, READINGS)]

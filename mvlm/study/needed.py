@@ -1,0 +1,35 @@
+"""What each notebook needs computed before it opens: a notebook that reports only reads.
+
+The runner calls an entry in its own process, so that bars of progress reach the terminal. Every entry is a call that
+the notebook makes itself: opened alone it computes what is missing, and nothing that it writes hangs on this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mvlm.settings import Settings
+from mvlm.study.benchmarks import TABLES
+from mvlm.study.items.dials import turned
+from mvlm.study.items.fig4_fig5 import read_record
+from mvlm.study.items.fig7 import attention
+from mvlm.study.items.readings_compared import reading_records
+from mvlm.study.items.summary import study_records
+from mvlm.study.items.summary_inspections import inspected
+from mvlm.study.items.transfer import transfer
+from mvlm.study.methods import LADDER
+from mvlm.study.runs import run
+
+# Errors are those of the functions: `mvlm.study.runs.AbsentError` where there is nothing to report.
+NEEDED: dict[str, Callable[[Settings], object]] = {
+    "05-readings": reading_records,
+    "08-dials": turned,
+    "10-table1": lambda settings: run(TABLES["table1"].benchmarks, settings=settings),
+    "11-table2": lambda settings: run(TABLES["table2"].benchmarks, settings=settings),
+    "12-table3": lambda settings: run(TABLES["table3"].benchmarks, settings=settings),
+    "13-summary": lambda settings: (study_records(settings), inspected(settings=settings)),
+    "14-transfer": transfer,
+    "20-fig3-fig6": lambda settings: run(methods=LADDER, settings=settings),
+    "21-fig4-fig5": read_record,  # measured by `make timings`
+    "22-fig7": attention,
+}
