@@ -159,7 +159,9 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     ),
     "one more sibling": (
         change(
-            "mvlm/losses/siblings/__init__.py", '\n    "siglip": ', '\n    "new": lambda v, _s, _b: nt_xent(v),\n    "siglip": '
+            "mvlm/losses/siblings/__init__.py",
+            '\n    "siglip": ',
+            '\n    "new": lambda v, _s, _b: nt_xent(v),\n    "siglip": ',
         ),
         OF_RUNS,
     ),
