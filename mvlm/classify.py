@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mvlm.cache.files import replacing
 from mvlm.faces import dynamics
 from mvlm.faces.corpora.items import EMOTIONS, evenly_spaced
 from mvlm.faces.formats.by_extension import read_mesh
-from mvlm.faces.formats.files import replacing
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import Pose
 from mvlm.faces.tracking import Track

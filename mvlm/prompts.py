@@ -7,7 +7,6 @@ Solomon (2008) for pain.
 """
 
 import csv
-import difflib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mvlm.faces.corpora.items import EMOTIONS
+from mvlm.settings import nearest
 
 FILE = Path(__file__).with_name("prompts.csv")
 
@@ -77,5 +77,5 @@ def vocabulary() -> list[str]:
 
 
 def _unknown(emotion: str) -> str:
-    near = difflib.get_close_matches(str(emotion), EMOTIONS, n=1, cutoff=0.0)[0]
+    near = nearest(str(emotion), EMOTIONS)
     return f"unknown emotion {emotion!r}; the nearest known one is {near!r} (known: {', '.join(EMOTIONS)})"

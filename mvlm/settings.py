@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +24,12 @@ YAWS = (0.0, 45.0, -45.0)  # degrees: front, left, right
 ALL, NONE = "all", "none"
 PRECISIONS = ("auto", "bf16", "float32", "float64")
 WITHOUT_EFFECT = ("save", "loaders")  # on what is learnt
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that is nearest to a mistyped one, whatever its case."""
+    spelled = {each.lower(): each for each in known}
+    return spelled[difflib.get_close_matches(word.lower(), spelled, n=1, cutoff=0.0)[0]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class Training:
             name, sign, value = word.partition("=")
             known = [field.name for field in fields(cls)]
             if name not in known or not sign:
-                near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+                near = nearest(name, known)
                 raise ValueError(f"TRAINING={word}: expected {near}=VALUE or another of {', '.join(known)}")
             try:
                 given[name] = _read(getattr(cls, name), value)
@@ -97,7 +103,7 @@ class Training:
             if value not in (ALL, NONE) and not (value.isdecimal() and int(value) > 0):
                 raise ValueError(f"TRAINING={name}={value}: expected all, none, or a number of blocks")
         if self.precision not in PRECISIONS:
-            near = difflib.get_close_matches(self.precision, PRECISIONS, n=1, cutoff=0.0)[0]
+            near = nearest(self.precision, PRECISIONS)
             raise ValueError(f"TRAINING=precision={self.precision}: did you mean precision={near}?")
 
     def content(self) -> dict[str, object]:
@@ -191,8 +197,8 @@ class Settings:
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
-        nearest = difflib.get_close_matches(value.lower(), choices, n=1, cutoff=0.0)[0]
-        raise ValueError(f"{name}={value}: expected one of {', '.join(choices)}; did you mean {name}={nearest}?")
+        near = nearest(value, choices)
+        raise ValueError(f"{name}={value}: expected one of {', '.join(choices)}; did you mean {name}={near}?")
     return value
 
 
@@ -202,8 +208,8 @@ def _folder(value: str) -> Path | None:
     folder = Path(value).expanduser().resolve()
     if not folder.is_dir():
         beside = [path.name for path in folder.parent.glob("*") if path.is_dir()] if folder.parent.is_dir() else []
-        nearest = difflib.get_close_matches(folder.name, beside, n=1)
-        hint = f"; did you mean DATA={folder.parent / nearest[0]}?" if nearest else ""
+        near = difflib.get_close_matches(folder.name, beside, n=1)
+        hint = f"; did you mean DATA={folder.parent / near[0]}?" if near else ""
         raise FileNotFoundError(f"DATA={value}: no such folder; expected the root of the corpora{hint}")
     return folder
 
@@ -217,8 +223,8 @@ def _model(value: str) -> str:
     known = {path.stem for folder in folders for path in Path(folder, "model_configs").glob("*.json")}
     if value in known:
         return value
-    nearest = difflib.get_close_matches(value, sorted(known | {MODEL}), n=1, cutoff=0.0)[0]
-    raise ValueError(f"MODEL={value}: neither {MODEL} nor an open_clip model; did you mean MODEL={nearest}?")
+    near = nearest(value, sorted(known | {MODEL}))
+    raise ValueError(f"MODEL={value}: neither {MODEL} nor an open_clip model; did you mean MODEL={near}?")
 
 
 def _count(name: str, value: str) -> int:

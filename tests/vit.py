@@ -21,9 +21,9 @@ import mvlm.settings
 from mvlm import weights
 from mvlm.measures.explain import grad_cam
 from mvlm.model import RANDOM, load_model
-from mvlm.ranks.launch import launch, plan
+from mvlm.ranks import launch as ranks
 from mvlm.settings import Settings, Training
-from mvlm.study import full_profile, runs
+from mvlm.study import full_profile, plan
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.methods import METHODS
 
@@ -35,22 +35,23 @@ def main(model: str) -> None:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="mvlm-vit-") as folder:
         mvlm.settings.RUNS = Path(folder)
-        (part,) = runs.present([BENCHMARKS["Bosphorus"]], chosen)
-        split, cell = runs.split_subjects(part, chosen)[0], runs.Cell(replace(METHODS["full"], rounds=1), 0, 2, 0)
+        (part,) = plan.present([BENCHMARKS["Bosphorus"]], chosen)
+        split, cell = plan.split_subjects(part, chosen)[0], plan.Cell(replace(METHODS["full"], rounds=1), 0, 2, 0)
         path, told = Path(folder, "records", "run.json"), []
         full_profile.launch = lambda _name, arguments, _planned: told.extend(arguments["runs"])
-        full_profile.compute([(part, cell, split, path)], [runs._head(part, cell, chosen)], chosen)
-        launch("tests.vit:interrupted", {"told": told}, plan("cpu"))
+        full_profile.compute([plan.Planned(part, cell, *split, path)], chosen)
+        ranks.launch("tests.vit:interrupted", {"told": told}, ranks.plan("cpu"))
         left = sorted(of.name for of in Path(folder).rglob("step-*"))
         assert left == ["step-0000002"], left
-        launch("mvlm.study.full_profile:execute", {"runs": told, "device": "cpu"}, plan("cpu"))
+        ranks.launch("mvlm.study.full_profile:execute", {"runs": told, "device": "cpu"}, ranks.plan("cpu"))
         record = json.loads(path.read_text(encoding="utf-8"))
         trained = load_model(model, Path(folder, "weights", "run.safetensors"))
         assert weights.digest(trained.clip) == record["weights"]
-        images = np.load(told[0]["test"]["file"])[told[0]["test"]["rows"][:2]]
-        found = grad_cam(trained, images, told[0]["emotions"])
+        test = told[0]["fold"]["test"]
+        images = np.load(test["file"])[test["rows"][:2]]
+        found = grad_cam(trained, images, told[0]["fold"]["emotions"])
         assert found.heat.shape == images.shape[:4] and found.mass.max() > 0
-        print(f"{model}: {images.shape[2]} px, {len(told[0]['train']['rows'])} samples to train on, heat of "
+        print(f"{model}: {images.shape[2]} px, {len(told[0]['fold']['train']['rows'])} samples to train on, heat of "
               f"{found.heat.shape[1]} views")
     memory = max(resource.getrusage(of).ru_maxrss for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(f"{time.perf_counter() - started:.0f} s, {memory * 1024 / 1e9:.1f} GB at the peak of one process")

@@ -16,7 +16,6 @@ a division by the norm, is nonlinear in the frames: what rests does not vanish. 
 from __future__ import annotations
 
 from collections.abc import Sequence as Several
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +23,7 @@ import numpy as np
 from mvlm.faces import views
 from mvlm.faces.corpora.items import evenly_spaced
 from mvlm.faces.tracking import Track
+from mvlm.settings import nearest
 
 if TYPE_CHECKING:
     from mvlm.faces.corpora.corpus import Corpus
@@ -65,8 +65,8 @@ def rank_pool(frames: np.ndarray, form: str = "harmonic") -> np.ndarray:
     """
     frames = np.asarray(frames)
     if form not in FORMS:
-        nearest = get_close_matches(form, FORMS, n=1, cutoff=0.0)[0]
-        raise ValueError(f"form {form!r}: expected one of {', '.join(FORMS)}; did you mean {nearest!r}?")
+        near = nearest(form, FORMS)
+        raise ValueError(f"form {form!r}: expected one of {', '.join(FORMS)}; did you mean {near!r}?")
     if frames.ndim == 0 or len(frames) == 0:
         raise ValueError(f"frames of shape {frames.shape}: expected (T, ...) with at least one")
     return _weighted(frames, _weights(frames, form))

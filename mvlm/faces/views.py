@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import Pose, find_pose, normals
-from mvlm.settings import CHANNELS, YAWS
+from mvlm.settings import CHANNELS, YAWS, nearest
 
 GREY = ("shaded", "depth")  # channels whose three colours are one
 WINDOW = 190.0  # mm across a view: from the hair line to a dropped chin
@@ -62,8 +61,8 @@ def project(
     import open3d  # half a second, and only needed here
 
     if channel not in CHANNELS:
-        nearest = get_close_matches(channel, CHANNELS, n=1, cutoff=0.0)[0]
-        raise ValueError(f"channel {channel!r}: expected one of {', '.join(CHANNELS)}; did you mean {nearest!r}?")
+        near = nearest(channel, CHANNELS)
+        raise ValueError(f"channel {channel!r}: expected one of {', '.join(CHANNELS)}; did you mean {near!r}?")
     picture = _picture(mesh) if channel == "texture" else None
     pose = find_pose(mesh) if pose is None else pose
     points = pose.of(mesh.vertices).astype(np.float32)

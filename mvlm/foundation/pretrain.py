@@ -15,7 +15,6 @@ Its weights are not shipped; `mvlm.study.items.foundation` keeps the cards of bo
 import argparse
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -27,6 +26,7 @@ from torch import nn
 from torch.nn import functional
 
 from mvlm import losses, prompts
+from mvlm.cache.files import write
 from mvlm.faces import dynamics
 from mvlm.foundation.captions import PHRASES, VISIBLE, caption, words_of
 from mvlm.foundation.random_faces import CACHE, UNITS, Draw, Faces, render, render_faces
@@ -203,10 +203,7 @@ def export(model: MultiviewVLM, texts: list[str], said: dict, path: Path) -> Non
     state["token_embedding.weight"] = state["token_embedding.weight"] * known
     # one entry, since the order of several is not fixed and neither were the bytes of the file
     data = save(state, metadata={"mvlm": json.dumps(said, sort_keys=True)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_suffix(f".{os.getpid()}")
-    staged.write_bytes(data)
-    os.replace(staged, path)
+    write(path, lambda file: file.write(data))
 
 
 def measure(model: MultiviewVLM, faces: Faces, texts: list[str]) -> dict[str, float]:

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mvlm.cache.files import write_text
 from mvlm.cache.keys import digest, file_hash
 from mvlm.publish.declared import NOTEBOOKS, declared, named, promises, read
 from mvlm.publish.pages import page as page_of
@@ -116,7 +117,7 @@ def run_notebook(
             _execute(name, folder, parameters | staged, executed)
             _check(name, stage, promised)
             _complete(stage, promised, sidecar)
-            _replace_text(page, page_of(executed))
+            write_text(page, page_of(executed))
             for path, target in zip(promised, outputs, strict=True):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(stage / path, target)
@@ -126,7 +127,7 @@ def run_notebook(
                 stage.parent.rmdir()
         done = outcome(ran=True)
         record = {"key": current, "products": _hashes(products), "seconds": done.seconds}
-        _replace_text(state, json.dumps(record, indent=1))
+        write_text(state, json.dumps(record, indent=1))
     return done
 
 
@@ -239,13 +240,13 @@ def _hashes(products: tuple[Path, ...]) -> dict[str, str]:
 
 def _compute_needed(name: str, settings: Settings) -> None:
     """Compute what a notebook reads in this process, so that progress bars reach the terminal."""
-    from mvlm.study import needed, runs  # here and not above: the runner must start at once
+    from mvlm.study import needed, plan  # here and not above: the runner must start at once
 
     try:
         if compute := needed.NEEDED.get(name):
             compute(settings)
     except (ValueError, OSError) as error:  # bad input explains itself; anything else is a fault and keeps its trace
-        kind = AbsentError if isinstance(error, runs.AbsentError) else NotebookError
+        kind = AbsentError if isinstance(error, plan.AbsentError) else NotebookError
         raise kind(f"{name}: {error}") from error
 
 
@@ -319,13 +320,6 @@ def _complete(stage: Path, promised: list[str], sidecar: dict) -> None:
             own = json.loads((stage / path).read_text(encoding="utf-8"))
             text = json.dumps(own | sidecar, indent=2, sort_keys=True, ensure_ascii=False)
             (stage / path).write_text(text + "\n", encoding="utf-8")
-
-
-def _replace_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
 
 
 @contextmanager

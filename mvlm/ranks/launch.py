@@ -23,6 +23,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from mvlm.cache.files import write_text
 from mvlm.cache.workers import follow
 from mvlm.settings import ROOT, usable_cores
 
@@ -250,9 +251,7 @@ def main(arguments: list[str]) -> NoReturn:
         explained = isinstance(error, (ValueError, OSError))  # bad input explains itself
         message = str(error) if explained else traceback.format_exc()
         said = {"rank": int(os.environ["RANK"]), "time": time.time(), "message": message}
-        part = folder / f"{said['rank']}.part"
-        part.write_text(json.dumps(said), encoding="utf-8")
-        part.rename(part.with_suffix(".report"))
+        write_text(folder / f"{said['rank']}.report", json.dumps(said))
         sys.stderr.flush()
         os._exit(1)  # a farewell would wait for the others
     # Threads of the closed group can abort a process that takes itself down in order: all is written, so leave at once.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mvlm.cache.files import write_text
 from mvlm.settings import RUNS
 
 if TYPE_CHECKING:
@@ -101,8 +102,8 @@ def write_table(
     exact = {"keep_default_na": False, "na_values": [""]}  # "None" is a text
     read = pd.read_csv(folder / f"{item}.csv", dtype=_whole(frame), **exact)
     parts = render(read)
-    _write(folder / f"{item}.md", "\n".join(_markdown(part) for part in parts))
-    _write(folder / f"{item}.tex", "\n".join(_latex(part, item) for part in parts))
+    write_text(folder / f"{item}.md", "\n".join(_markdown(part) for part in parts))
+    write_text(folder / f"{item}.tex", "\n".join(_latex(part, item) for part in parts))
     _write_sidecar(folder / f"{item}.json", item, sidecar)
     return [folder / f"{item}.{suffix}" for suffix in FILES["tables"]]
 
@@ -145,11 +146,7 @@ def _whole(frame: pd.DataFrame) -> dict[str, str]:
 
 def _write_sidecar(path: Path, item: str, sidecar: Mapping[str, Any]) -> None:
     text = json.dumps({"item": item, **sidecar}, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    _write(path, text + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
+    write_text(path, text + "\n")
 
 
 def _markdown(part: Part) -> str:

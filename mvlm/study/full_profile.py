@@ -27,9 +27,9 @@ from mvlm.ranks.launch import launch, plan
 from mvlm.samples import Rendering, cache_folder, load_samples
 from mvlm.settings import Settings, Training
 from mvlm.study.embeddings import Embedded
+from mvlm.study.plan import Experiment, Planned
 from mvlm.study.record import Fold, results
 
-ENTRY = "mvlm.study.full_profile:one"  # what a run of this profile executes
 LABELS = "labels.npz"
 
 
@@ -79,13 +79,8 @@ def weights_of(record: Path) -> Path:
     return record.parent.parent / "weights" / f"{record.stem}.safetensors"
 
 
-def compute(missing: Sequence[tuple], heads: Sequence[Mapping], chosen: Settings) -> None:
-    """Compute the missing records of a grid, one after the other, each on all ranks.
-
-    Args:
-        missing: `Part`, `Cell` (of `mvlm.study.runs`), (training subjects, test subjects) and path of each record.
-        heads: what each record says besides results.
-        chosen: settings.
+def compute(missing: Sequence[Planned], chosen: Settings) -> None:
+    """Compute the missing records of a plan, one after the other, each on all ranks.
 
     Raises:
         ValueError: a method whose labels, loss or samples are of the quick profile alone, devices that are not there,
@@ -94,41 +89,39 @@ def compute(missing: Sequence[tuple], heads: Sequence[Mapping], chosen: Settings
     """
     from mvlm.ranks.group import given_rank
 
-    for _, cell, *_ in missing:
-        if not _trainable(cell.method):
-            raise ValueError(f"PROFILE=full trains the methods of the tables; {cell.method.name} is of PROFILE=quick")
+    for each in missing:
+        if not _trainable(each.cell.method):
+            name = each.cell.method.name
+            raise ValueError(f"PROFILE=full trains the methods of the tables; {name} is of PROFILE=quick")
     rank = given_rank()
-    planned = None if rank else plan(chosen.devices)
-    ranks = rank.count if rank else planned.ranks
+    machine = None if rank else plan(chosen.devices)
+    ranks = rank.count if rank else machine.ranks
     if chosen.training.batch % ranks:
         raise ValueError(f"TRAINING=batch={chosen.training.batch}: expected a multiple of the {ranks} ranks")
     (size,) = workers.each(_image_size, [(chosen.model, chosen.pretrained)], jobs=chosen.jobs, title="model")
     shown: dict[str, tuple[Embedded, Embedded]] = {}  # by benchmark
     told = []
-    for (part, cell, (train, test), path), head in zip(missing, heads, strict=True):
-        name = part.benchmark.name
+    for each in missing:
+        experiment, method = each.experiment, each.cell.method
+        name = experiment.benchmark.name
         if name not in shown:
-            own = views_of(part, chosen, size)
-            shown[name] = views_of(part.source, chosen, size) if part.source else own, own
-        source, own = shown[name]
-        told.append(
-            asdict(
-                Run(
-                    record=str(path),
-                    head=dict(head),
-                    method={name: value for name, value in asdict(cell.method).items() if name != "reading"},
-                    fold=told_of(part.fold(source.of(train), own.of(test), cell.seed)),
-                    model=chosen.model,
-                    pretrained=chosen.pretrained,
-                    rendering=list(Rendering.of(chosen)),
-                    training=asdict(chosen.training),
-                )
-            )
+            own = views_of(experiment, chosen, size)
+            shown[name] = views_of(experiment.source, chosen, size) if experiment.source else own, own
+        run = Run(
+            record=str(each.path),
+            head=each.head,
+            method={name: value for name, value in asdict(method).items() if name != "reading"},
+            fold=told_of(each.fold(*shown[name])),
+            model=chosen.model,
+            pretrained=chosen.pretrained,
+            rendering=list(Rendering.of(chosen)),
+            training=asdict(chosen.training),
         )
+        told.append(asdict(run))
     if rank:
         execute(told, device())
     else:
-        launch("mvlm.study.full_profile:execute", {"runs": told, "device": planned.device}, planned)
+        launch("mvlm.study.full_profile:execute", {"runs": told, "device": machine.device}, machine)
 
 
 def _trainable(method: Method) -> bool:
@@ -136,14 +129,15 @@ def _trainable(method: Method) -> bool:
     return plain and set(method.use) <= set(PARTS)
 
 
-def views_of(part, chosen: Settings, size: int) -> Embedded:
-    """The samples of a part by where their views of `size` pixels lie, rendered now if they are not there."""
-    shown = {"size": size, "subjects": part.subjects, "rendering": Rendering.of(chosen)}
-    load_samples(part.corpus, jobs=chosen.jobs, skip_bad=chosen.skip_bad, **shown)
-    folder = cache_folder(part.corpus, **shown)
+def views_of(experiment: Experiment, chosen: Settings, size: int) -> Embedded:
+    """The samples of a benchmark by where their views of `size` pixels lie, rendered now if they are not there."""
+    shown = {"size": size, "subjects": experiment.subjects, "rendering": Rendering.of(chosen)}
+    load_samples(experiment.corpus, jobs=chosen.jobs, skip_bad=chosen.skip_bad, **shown)
+    folder = cache_folder(experiment.corpus, **shown)
     place = {name: row for row, name in enumerate(json.loads((folder / "index.json").read_text("utf-8"))["names"])}
-    rows = np.array([place[name] for name in part.samples.names], dtype=np.int64)
-    return Embedded(folder / "images.npy", rows, part.samples.names, part.samples.subjects, part.samples.emotions)
+    samples = experiment.samples
+    rows = np.array([place[name] for name in samples.names], dtype=np.int64)
+    return Embedded(folder / "images.npy", rows, samples.names, samples.subjects, samples.emotions)
 
 
 def device() -> str:

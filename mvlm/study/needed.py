@@ -20,7 +20,7 @@ from mvlm.study.items.transfer import transfer
 from mvlm.study.methods import LADDER
 from mvlm.study.runs import run
 
-# Errors are those of the functions: `mvlm.study.runs.AbsentError` where there is nothing to report.
+# Errors are those of the functions: `mvlm.study.plan.AbsentError` where there is nothing to report.
 NEEDED: dict[str, Callable[[Settings], object]] = {
     "05-readings": reading_records,
     "08-dials": turned,

@@ -19,7 +19,7 @@ from mvlm.cache import keys
 from mvlm.foundation import random_faces
 from mvlm.publish import notebooks
 from mvlm.settings import ROOT, Settings
-from mvlm.study import embeddings, runs
+from mvlm.study import embeddings, plan, runs
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.items import summary_inspections
 from mvlm.study.methods import METHODS
@@ -38,7 +38,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[
         for module in (keys, notebooks):
             patch.setattr(module, "ROOT", root)
         patch.setattr(prompts, "FILE", root / "mvlm/prompts.csv")
-        for module in (embeddings, runs):
+        for module in (embeddings, plan):
             patch.setattr(module, "model_key", lambda _: "model")
         restore(root)
         yield root, addresses(root)
@@ -64,11 +64,11 @@ def addresses(root: Path) -> dict[str, str]:
         found[f"views of {name}"] = views.name
         found[f"images of {name}"] = embeddings.image_path(views, [], SETTINGS).name
         found[f"text of {name}"] = embeddings.text_path(*prompts.prompts_for(benchmark.emotions), SETTINGS).name
-        (part,) = runs.present([benchmark], SETTINGS)
+        (part,) = plan.present([benchmark], SETTINGS)
         for method in methods:
-            cell = runs.Cell(METHODS[method], 0, 2, 0)
-            found[f"{method} on {name}"] = runs.record_path(part, cell).name
-            found[f"inspection of {method} on {name}"] = runs.record_path(part, cell, summary_inspections.KIND).name
+            cell = plan.Cell(METHODS[method], 0, 2, 0)
+            found[f"{method} on {name}"] = plan.record_path(part, cell, runs.RUN).name
+            found[f"inspection of {method} on {name}"] = plan.record_path(part, cell, summary_inspections.KIND).name
     for path in (root / "notebooks").glob("*.ipynb"):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         found[path.stem[:2]] = notebooks._dependencies(path.stem, notebook, {}, SETTINGS)["content_key"]

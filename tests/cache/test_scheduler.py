@@ -17,7 +17,7 @@ from mvlm.cache import workers
 from mvlm.labels.naming import Prompts
 from mvlm.prompts import prompts_for
 from mvlm.settings import Settings
-from mvlm.study import runs
+from mvlm.study import plan, runs
 from mvlm.study.embeddings import Embedded
 
 WIDTH, COPIES = 16, 4
@@ -43,7 +43,7 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
 def embeddings_in(folder: Path):
     """In place of a model's: every emotion has its direction, every sample its noise."""
 
-    def embedded(part: runs.Part, _chosen: Settings) -> tuple[Embedded, Prompts]:
+    def embedded(part: plan.Experiment, _chosen: Settings) -> tuple[Embedded, Prompts]:
         rng, samples = np.random.default_rng(0), part.samples
         emotions = part.benchmark.emotions
         towards = rng.normal(size=(len(emotions), WIDTH))[[emotions.index(e) for e in samples.emotions]]

@@ -13,7 +13,7 @@ import pytest
 from mvlm.cache import workers
 from mvlm.method import Method
 from mvlm.settings import ROOT, Settings
-from mvlm.study import runs
+from mvlm.study import plan, runs
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.methods import METHODS
 from mvlm.twins.twin import Twin
@@ -84,19 +84,21 @@ def pairs_die(method: Method, prompts: str, **_rest: object) -> dict:
 
 def test_a_worker_that_dies_loses_only_its_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(workers, "LIBRARIES", ())
-    part = runs.Part(BENCHMARKS["BU-4DFE"], Twin("BU-4DFE"), None, None, {"model": "fake"}, {})
+    content = {"model": "fake", "profile": "quick"}
+    part = plan.Experiment(BENCHMARKS["BU-4DFE"], Twin("BU-4DFE"), None, None, content, {})
     mark = tmp_path / "mark"
     monkeypatch.setattr(runs, "embedded", lambda *_: (SimpleNamespace(of=lambda _: None), str(mark)))
-    kind = runs.Kind("runs", pairs_die)
+    kind = plan.Kind("runs", pairs_die)
     names = list(METHODS)[:6]
     missing = [
-        (part, runs.Cell(METHODS[name], 0, 1, 0), ([], []), tmp_path / "records" / f"{name}.json") for name in names
+        plan.Planned(part, plan.Cell(METHODS[name], 0, 1, 0), [], [], tmp_path / "records" / f"{name}.json")
+        for name in names
     ]
     with pytest.raises(ChildProcessError, match=r"BU-4DFE, pairs, fold 0\. All other runs are kept") as caught:
-        runs._compute(missing, Settings(jobs=2), kind)
+        runs.compute(missing, Settings(jobs=2), kind)
     assert isinstance(caught.value, OSError)  # said in words by whoever called, without a trace
     kept = {path.stem for path in (tmp_path / "records").iterdir()}
     assert kept == set(names) - {"pairs"}
     mark.touch()
-    runs._compute([item for item in missing if not item[-1].is_file()], Settings(jobs=2), kind)
+    runs.compute([each for each in missing if not each.path.is_file()], Settings(jobs=2), kind)
     assert {path.stem for path in (tmp_path / "records").iterdir()} == set(names)

@@ -13,7 +13,7 @@ from mvlm.publish.declared import NOTEBOOKS, declared, named, promises, read
 from mvlm.publish.notebooks import NotebookError, main, run_notebook
 from mvlm.settings import ROOT, VARIABLES, Settings
 from mvlm.study.needed import NEEDED
-from mvlm.study.runs import AbsentError
+from mvlm.study.plan import AbsentError
 
 ITEMS = {"tables": ["t"]}
 OUTPUTS = ["tables/t.csv", "tables/t.md", "tables/t.tex", "tables/t.json"]

@@ -19,7 +19,7 @@ from mvlm.model import load_model
 from mvlm.ranks import group
 from mvlm.ranks.launch import Plan, RankError, launch
 from mvlm.settings import Settings, Training
-from mvlm.study import full_profile, runs
+from mvlm.study import full_profile, plan, runs
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.grid import main
 from mvlm.study.methods import METHODS
@@ -37,13 +37,13 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_vit: str):
 
     def tell(method=QUICK, folder=tmp_path, chosen=chosen):
         monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path)  # one cache of views
-        (part,) = runs.present([BENCHMARKS["Bosphorus"]], chosen)
-        split = runs.split_subjects(part, chosen)[0]
-        cell = runs.Cell(method, 0, 2, 0)
+        (part,) = plan.present([BENCHMARKS["Bosphorus"]], chosen)
+        split = plan.split_subjects(part, chosen)[0]
+        cell = plan.Cell(method, 0, 2, 0)
         sent = []
         monkeypatch.setattr(full_profile, "launch", lambda *told: sent.append(told))
         path = folder / "records" / "run.json"
-        full_profile.compute([(part, cell, split, path)], [runs._head(part, cell, chosen)], chosen)
+        full_profile.compute([plan.Planned(part, cell, *split, path)], chosen)
         ((name, arguments, planned),) = sent
         assert name == "mvlm.study.full_profile:execute" and planned.ranks == 1
         return json.loads(json.dumps(arguments["runs"]))
@@ -129,8 +129,8 @@ def test_a_method_of_the_quick_profile_alone_is_refused(told, name: str):
 def test_records_of_other_settings_are_others(tiny_vit: str):
     def path(**changed):
         chosen = replace(Settings(profile="full", training=Training()), **changed)
-        (part,) = runs.present([BENCHMARKS["Bosphorus"]], chosen)
-        return runs.record_path(part, runs.Cell(QUICK, 0, 10, 0))
+        (part,) = plan.present([BENCHMARKS["Bosphorus"]], chosen)
+        return plan.record_path(part, plan.Cell(QUICK, 0, 10, 0), runs.RUN)
 
     assert path() == path(devices="cpu:2") == path(training=Training(save=7))
     assert len({path(), path(profile="quick"), path(training=Training(epochs=7)), path(model=tiny_vit)}) == 4
@@ -139,7 +139,7 @@ def test_records_of_other_settings_are_others(tiny_vit: str):
 def test_a_batch_that_ranks_cannot_share_is_said_before_any_work():
     chosen = Settings(profile="full", devices="cpu:2", training=Training(batch=9))
     with pytest.raises(ValueError, match="TRAINING=batch=9: expected a multiple of the 2 ranks"):
-        full_profile.compute([], [], chosen)
+        full_profile.compute([], chosen)
 
 
 def test_ranks_are_told_the_tables(capsys: pytest.CaptureFixture):

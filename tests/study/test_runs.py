@@ -22,7 +22,7 @@ from mvlm.labels.naming import Prompts
 from mvlm.method import adapt
 from mvlm.samples import Rendering
 from mvlm.settings import Settings
-from mvlm.study import embeddings, runs
+from mvlm.study import embeddings, plan, runs
 from mvlm.study.benchmarks import BASIC
 from mvlm.study.items import transfer
 from mvlm.study.methods import GROUPS, METHODS, READINGS, TABLE_METHODS
@@ -116,13 +116,13 @@ def corpora(monkeypatch, tmp_path):
             raise FileNotFoundError(f"{name}: not there")
         return known[name, root]
 
-    monkeypatch.setattr(runs, "open_corpus", open_corpus)
+    monkeypatch.setattr(plan, "open_corpus", open_corpus)
     monkeypatch.setattr(views, "project", paint)
     monkeypatch.setattr(embeddings, "_model", lambda *_: FakeModel())
     monkeypatch.setattr(embeddings, "model_key", lambda _: "fake")
-    monkeypatch.setattr(runs, "model_key", lambda _: "fake")
+    monkeypatch.setattr(plan, "model_key", lambda _: "fake")
     monkeypatch.setattr(adapter, "fit", lambda *of, **how: fit(*of, **how | {"steps": 3}))
-    monkeypatch.setattr(runs, "FOLDS", 2)
+    monkeypatch.setattr(plan, "FOLDS", 2)
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path)
     return known
 
@@ -167,7 +167,7 @@ def test_records_are_kept_and_do_not_depend_on_order_or_interruption(monkeypatch
     first = run("baseline", "pairs")
     whole = contents(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "_compute", lambda *_: pytest.fail("nothing is missing"))
+        patch.setattr(runs, "compute", lambda *_: pytest.fail("nothing is missing"))
         assert run("baseline", "pairs").equals(first)
 
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path / "other")
@@ -244,8 +244,8 @@ def test_test_subjects_reach_no_weight_and_no_statistic(corpora):
 def test_the_address_of_a_record_moves_with_all_it_depends_on(corpora):
     def address(method="pairs", fold=0, seed=0, settings=None, subjects=SUBJECTS):
         corpora["BU-3DFE", None] = FakeCorpus(subjects=subjects)
-        (part,) = runs.present([runs.BENCHMARKS["BU-3DFE-I"]], settings or Settings())
-        return runs.record_path(part, runs.Cell(METHODS[method], fold, 2, seed))
+        (part,) = plan.present([runs.BENCHMARKS["BU-3DFE-I"]], settings or Settings())
+        return plan.record_path(part, plan.Cell(METHODS[method], fold, 2, seed), runs.RUN)
 
     others = [
         address(method="full"),
@@ -267,7 +267,7 @@ def test_another_seed_is_another_row_on_the_same_folds():
 
 @pytest.mark.usefixtures("corpora")
 def test_the_smoke_profile_takes_a_few_subjects_and_two_folds(monkeypatch):
-    monkeypatch.setattr(runs, "FOLDS", 10)
+    monkeypatch.setattr(plan, "FOLDS", 10)
     frame = run("baseline", settings=Settings(profile="smoke"))
     assert len(frame) == 2
     assert sorted(set(sum(frame["subjects"], []))) == [f"F{number:04d}" for number in range(1, 7)]
@@ -278,8 +278,8 @@ def test_the_smoke_profile_takes_a_few_subjects_and_two_folds(monkeypatch):
 def test_small_corpora_have_as_many_smoke_folds_as_leave_three_subjects_to_train_on(corpora, subjects, count):
     smoke = Settings(profile="smoke")
     corpora["BU-3DFE", None] = FakeCorpus(subjects=subjects)
-    (part,) = runs.present([runs.BENCHMARKS["BU-3DFE-I"]], smoke)
-    split = runs.split_subjects(part, smoke)
+    (part,) = plan.present([runs.BENCHMARKS["BU-3DFE-I"]], smoke)
+    split = plan.split_subjects(part, smoke)
     assert len(split) == count and min(len(train) for train, _ in split) >= 3
 
 
@@ -313,7 +313,7 @@ def test_one_corpus_is_learnt_from_and_another_one_tested_whole(corpora):
 
 def test_without_the_corpus_to_learn_from_the_benchmark_is_absent(corpora, tmp_path):
     corpora["BP4D", tmp_path] = FakeCorpus("BP4D", kind="supplied")
-    with pytest.raises(runs.AbsentError, match="expected at least one of BP4D, BU-4DFE, found none"):
+    with pytest.raises(plan.AbsentError, match="expected at least one of BP4D, BU-4DFE, found none"):
         run("baseline", settings=Settings(data=tmp_path), benchmarks=("BU-4DFE-to-BP4D",))
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from mvlm.faces.corpora.layouts import LAYOUTS, Layout, plain
 from mvlm.faces.corpora.manifest import LAYOUT as MANIFEST_LAYOUT
 from mvlm.faces.formats.by_extension import read_mesh
 from mvlm.faces.mesh import Mesh
+from mvlm.settings import nearest
 
 CORPORA = ("BU-3DFE", "Bosphorus", "BU-4DFE", "BP4D", "4DME")
 _LAYOUTS = {**LAYOUTS, "4DME": MANIFEST_LAYOUT}
@@ -137,10 +137,8 @@ def _size(path: Path) -> int | None:
 def expect_known(name: str) -> None:
     """Raises ValueError, with the nearest one, for a name that is no corpus'."""
     if name not in CORPORA:
-        near = get_close_matches(name.lower(), [known.lower() for known in CORPORA], n=1, cutoff=0.3)
-        meant = next((known for known in CORPORA if near and known.lower() == near[0]), None)
-        hint = f"; did you mean {meant!r}?" if meant else ""
-        raise ValueError(f"corpus {name!r}: expected one of {', '.join(CORPORA)}{hint}")
+        near = nearest(name, CORPORA)
+        raise ValueError(f"corpus {name!r}: expected one of {', '.join(CORPORA)}; did you mean {near!r}?")
 
 
 def in_folder(name: str, root: Path) -> Corpus:

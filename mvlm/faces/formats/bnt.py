@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mvlm.faces.formats.files import picture_beside, replacing
+from mvlm.cache.files import replacing
+from mvlm.faces.formats.files import picture_beside
 from mvlm.faces.mesh import FARTHEST, Mesh
 
 MISSING = -1e9  # zmin of the published files

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mvlm.cache.files import replacing
 from mvlm.faces.formats.bnt import grid_mesh, mesh_grid, read_bnt, read_bnt_mesh, write_bnt
-from mvlm.faces.formats.files import beside, replacing
+from mvlm.faces.formats.files import beside
 from mvlm.faces.formats.landmarks import BND_NAMES, LM3_NAMES, read_bnd, read_lm3, write_bnd, write_lm3
 from mvlm.faces.formats.obj import read_obj, write_obj
 from mvlm.faces.formats.ply import read_ply, write_ply

@@ -1,11 +1,9 @@
-"""Files beside a mesh: found whatever the case of their names, replaced whole or not at all."""
+"""Files beside a mesh: found whatever the case of their names."""
 
 from __future__ import annotations
 
 import os
-import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 PICTURES = (".bmp", ".jpg", ".jpeg", ".png")
@@ -52,14 +50,3 @@ def picture_beside(path: Path, reference: str | None, fallbacks: Iterable[str]) 
     """The picture that a file names by `reference` (its last part), else the first of `fallbacks` that exists."""
     names = [last_part(reference)] if reference else []
     return beside(path, [name for name in [*names, *fallbacks] if name.lower().endswith(PICTURES)])
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary path in the same folder; it takes the place of `path` if the block ends well."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mvlm.faces.formats.files import read_whole, replacing
+from mvlm.cache.files import replacing
+from mvlm.faces.formats.files import read_whole
 
 _BND_GROUPS = {"left eye": 8, "right eye": 8, "left brow": 10, "right brow": 10, "nose": 12, "mouth": 20, "contour": 15}
 BND_NAMES = tuple(f"{group} {row}" for group, count in _BND_GROUPS.items() for row in range(count))

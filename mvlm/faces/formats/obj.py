@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mvlm.faces.formats.files import beside, last_part, picture_beside, read_whole, replacing
+from mvlm.cache.files import replacing
+from mvlm.faces.formats.files import beside, last_part, picture_beside, read_whole
 from mvlm.faces.formats.numbers import Misread, fans, numbers
 from mvlm.faces.mesh import Mesh
 

@@ -33,7 +33,7 @@ from mvlm.settings import Settings, Training
 from mvlm.study.items.table_figures import Drawing
 from mvlm.study.paper.claims_on_time import epoch_seconds
 from mvlm.study.paper.transcripts import Paper
-from mvlm.study.runs import AbsentError
+from mvlm.study.plan import AbsentError
 
 if TYPE_CHECKING:
     import pandas as pd

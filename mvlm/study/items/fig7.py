@@ -29,7 +29,8 @@ from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.embeddings import shown
 from mvlm.study.items.table_figures import Drawing
 from mvlm.study.methods import METHODS, reach, recipe
-from mvlm.study.runs import Cell, Part, embedded, present, training
+from mvlm.study.plan import END_TO_END, Cell, Experiment, Planned, present, training
+from mvlm.study.runs import embedded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,7 +276,7 @@ def _packed(arrays: dict[str, np.ndarray]) -> bytes:
     return written.getvalue()
 
 
-def _record_path(source: Part, target: Part, chosen: Settings) -> Path:
+def _record_path(source: Experiment, target: Experiment, chosen: Settings) -> Path:
     content = {
         "trained": source.content,
         "shown": target.content,
@@ -285,23 +286,23 @@ def _record_path(source: Part, target: Part, chosen: Settings) -> Path:
         "source": source_key(*HEAT, **reach(METHODS[METHOD]) | {"without": ("mvlm.prompts",)}),
     }
     if chosen.profile == "full":
-        content |= {"trainer": source_key(full_profile.ENTRY, **reach(METHODS[METHOD]))}
+        content |= {"trainer": source_key(END_TO_END, **reach(METHODS[METHOD]))}
     return mvlm.settings.RUNS / "records" / f"{key(content)}.npz"
 
 
-def _trained_towers(source: Part, record: Path, chosen: Settings) -> Path:
+def _trained_towers(source: Experiment, record: Path, chosen: Settings) -> Path:
     """The weights of towers trained end to end, without labels, on all subjects of the source; made if not there."""
     weights = full_profile.weights_of(record)
     if not (record.is_file() and weights.is_file()):
         record.unlink(missing_ok=True)
         everyone = np.unique(source.samples.subjects)
         # Scores on the subjects it was trained on are in its record, which nothing reads.
-        cell, head = Cell(METHODS[METHOD], 0, 1, SEED), {"benchmark": f"{SOURCE}-all", "method": METHOD}
-        full_profile.compute([(source, cell, (everyone, everyone), record)], [head], chosen)
+        whole = source._replace(benchmark=replace(source.benchmark, name=f"{SOURCE}-all"))
+        full_profile.compute([Planned(whole, Cell(METHODS[METHOD], 0, 1, SEED), everyone, everyone, record)], chosen)
     return weights
 
 
-def _compute(source: Part, target: Part, chosen: Settings) -> tuple[dict[str, np.ndarray], dict[str, list]]:
+def _compute(source: Experiment, target: Experiment, chosen: Settings) -> tuple[dict[str, np.ndarray], dict[str, list]]:
     """Arrays and tables of `Attention`."""
     from mvlm.study.items import fig7_heat
 

@@ -17,7 +17,8 @@ from mvlm.settings import Settings
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.inspection import inspect
 from mvlm.study.methods import METHODS
-from mvlm.study.runs import Kind, records
+from mvlm.study.plan import Kind
+from mvlm.study.runs import records
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,7 +25,8 @@ from mvlm.samples import folds
 from mvlm.settings import Settings
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.methods import METHODS, reach, recipe
-from mvlm.study.runs import Part, embedded, present, training
+from mvlm.study.plan import Experiment, present, training
+from mvlm.study.runs import embedded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +120,7 @@ def halves(subjects: np.ndarray) -> np.ndarray:
     return np.array([int(re.sub(r"\D", "", subject)) % 2 == 0 for subject in subjects], dtype=bool)
 
 
-def _record_path(source: Part, target: Part, half: str, seed: int) -> Path:
+def _record_path(source: Experiment, target: Experiment, half: str, seed: int) -> Path:
     content = {
         "half": half,
         "seed": seed,
@@ -131,9 +132,9 @@ def _record_path(source: Part, target: Part, half: str, seed: int) -> Path:
     return mvlm.settings.RUNS / "records" / f"{key(content)}.json"
 
 
-def _embedded(part: Part, chosen: Settings) -> dict[str, object]:
-    samples, prompts = embedded(part, chosen)
-    return {"samples": samples, "classes": part.benchmark.emotions, "prompts": prompts}
+def _embedded(experiment: Experiment, chosen: Settings) -> dict[str, object]:
+    samples, prompts = embedded(experiment, chosen)
+    return {"samples": samples, "classes": experiment.benchmark.emotions, "prompts": prompts}
 
 
 def _execute(task: dict) -> None:

@@ -37,7 +37,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch, name):
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mvlm.faces.formats.files.os.replace", fails)
+        patch.setattr("mvlm.cache.files.os.replace", fails)
         with pytest.raises(OSError, match="disk full"):
             write_mesh(SQUARE, tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -16,7 +16,7 @@ from mvlm.ranks.launch import RankError
 from mvlm.settings import VARIABLES, Settings
 from mvlm.study.items import fig4_fig5
 from mvlm.study.paper.transcripts import read_paper
-from mvlm.study.runs import AbsentError
+from mvlm.study.plan import AbsentError
 
 
 def made(ranks=fig4_fig5.RANKS, batches=fig4_fig5.BATCHES) -> dict:

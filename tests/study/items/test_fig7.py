@@ -24,7 +24,7 @@ from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.items import fig7, fig7_heat
 from mvlm.study.items.fig7 import AREAS, SHARES, Attention
 from mvlm.study.methods import METHODS
-from mvlm.study.runs import present
+from mvlm.study.plan import present
 from mvlm.training.adapter import Adapter
 from mvlm.twins.twin import Twin
 

@@ -1,0 +1,225 @@
+"""What is to be computed: benchmarks on the corpora at hand, the places of their grids, and where each record lies.
+
+A plan names its records without computing anything: `mvlm.study.runs` computes those that are missing and reads them.
+A record is addressed by all that it depends on: the method and the benchmark as data, the corpus, the model, the fold
+and the seed, the profile, and the code that a run executes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import mvlm.settings
+from mvlm.cache.keys import key, source_key
+from mvlm.faces.corpora.corpus import Corpus
+from mvlm.method import Method
+from mvlm.prompts import prompts_for
+from mvlm.samples import Rendering, Samples, catalogue, folds, open_corpus, view_source
+from mvlm.settings import Settings
+from mvlm.study.benchmarks import BENCHMARKS, Benchmark
+from mvlm.study.embeddings import Embedded, image_source, model_key, shown
+from mvlm.study.methods import reach, recipe
+from mvlm.study.record import Fold
+
+END_TO_END = "mvlm.study.full_profile:one"  # what a run of the full profile executes
+FOLDS, SMOKE_FOLDS = 10, 2
+SMOKE_SUBJECTS = 6
+SMOKE_STEPS = 10  # of training: enough for weights to differ
+FEWEST_SUBJECTS = 4  # three to train on, which the probe's inner folds need
+
+
+class Cell(NamedTuple):
+    """A place in the grid of a benchmark."""
+
+    method: Method
+    fold: int
+    folds: int
+    seed: int
+
+
+class Kind(NamedTuple):
+    """What is computed at the places of the grid, a record each.
+
+    Attributes:
+        title: of the progress bar.
+        compute: makes the fields of a record, from arguments as of `mvlm.study.record.record`; a function of a module's
+            top level, whose change makes these records again, and no other.
+    """
+
+    title: str
+    compute: Callable[..., dict]
+
+    @property
+    def entry(self) -> str:
+        """The place of what it executes."""
+        return f"{self.compute.__module__}:{self.compute.__qualname__}"
+
+
+class AbsentError(FileNotFoundError):
+    """`DATA` has none of the corpora that are asked for."""
+
+
+class Experiment(NamedTuple):
+    """A benchmark on the corpus at hand."""
+
+    benchmark: Benchmark
+    corpus: Corpus
+    samples: Samples  # without images
+    subjects: tuple[str, ...] | None  # the only ones whose scans are read; None: all
+    content: dict[str, object]  # what every record of it depends on
+    bad: dict[str, str]  # scans and sequences that were skipped, with reasons
+    source: Experiment | None = None  # what it trains on, where that is another benchmark
+
+    @property
+    def kind(self) -> str:
+        """Data kind; both, where training and test corpus differ in it."""
+        return " and ".join(sorted({each.corpus.kind for each in (self, self.source) if each}))
+
+    @property
+    def fingerprint(self) -> str:
+        return "+".join(each.corpus.fingerprint for each in (self.source, self) if each)
+
+
+class Planned(NamedTuple):
+    """One record of a plan: a method on one fold of a benchmark.
+
+    Attributes:
+        train, test: the subjects.
+        path: where the record lies.
+    """
+
+    experiment: Experiment
+    cell: Cell
+    train: Sequence[str]
+    test: Sequence[str]
+    path: Path
+
+    @property
+    def head(self) -> dict[str, object]:
+        """What the record says besides results."""
+        experiment, cell = self.experiment, self.cell
+        return {
+            "benchmark": experiment.benchmark.name,
+            "method": cell.method.name,
+            "fold": cell.fold,
+            "folds": cell.folds,
+            "seed": cell.seed,
+            "supervision": cell.method.supervision,
+            "data_kind": experiment.kind,
+            "fingerprint": experiment.fingerprint,
+            "model": experiment.content["model"],
+            "profile": experiment.content["profile"],
+        }
+
+    def fold(self, source: Embedded, own: Embedded) -> Fold:
+        """What the run is told, of the samples of what it trains on and of the benchmark itself."""
+        asked = self.experiment.benchmark
+        return Fold(source.of(self.train), own.of(self.test), asked.emotions, asked.shown, self.cell.seed)
+
+
+def present(benchmarks: Sequence[Benchmark], chosen: Settings) -> list[Experiment]:
+    """The benchmarks whose corpus is there: the twin without `DATA`, with it nothing but what lies under it.
+
+    Raises:
+        AbsentError: none is.
+        ValueError: a corpus of which fewer than four subjects can take part, or all of whose scans are bad.
+    """
+    experiments = []
+    for benchmark in benchmarks:
+        known = BENCHMARKS[benchmark.trains_on] if benchmark.trains_on else None
+        try:
+            corpus = open_corpus(benchmark.corpus, chosen.data)
+            other = open_corpus(known.corpus, chosen.data) if known else None
+        except FileNotFoundError:
+            continue  # absent from the table; its twin would be another thing under the same name
+        experiment = _experiment(benchmark, corpus, chosen)
+        if known:
+            source = _experiment(known, other, chosen)
+            experiment = experiment._replace(source=source, content=experiment.content | {"trains_on": source.content})
+        experiments.append(experiment)
+    if not experiments:
+        wanted = ", ".join(sorted({name for b in benchmarks for name in (b.corpus, b.trains_on) if name}))
+        raise AbsentError(f"DATA={chosen.data}: expected at least one of {wanted}, found none")
+    return experiments
+
+
+def split_subjects(experiment: Experiment, chosen: Settings) -> list[tuple[list[str], list[str]]]:
+    """Folds of a benchmark, (training subjects, test subjects) each; one of all of both if it trains on another."""
+    if experiment.source:
+        return [tuple(np.unique(each.samples.subjects).tolist() for each in (experiment.source, experiment))]
+    if chosen.profile != "smoke":
+        return folds(experiment.samples.subjects, FOLDS)
+    count = len(set(experiment.samples.subjects.tolist()))
+    few = next(n for n in range(SMOKE_FOLDS, count + 1) if count - -(-count // n) >= FEWEST_SUBJECTS - 1)
+    return folds(experiment.samples.subjects, few)
+
+
+def planned(
+    benchmarks: Sequence[Benchmark], methods: Sequence[Method], seeds: Sequence[int], chosen: Settings, kind: Kind
+) -> list[Planned]:
+    """One record for each benchmark at hand, method, fold and seed, in this order.
+
+    Raises:
+        AbsentError, ValueError: as of `present`.
+    """
+    plan = []
+    for experiment in present(benchmarks, chosen):
+        split = split_subjects(experiment, chosen)
+        for method in methods:
+            for fold, (train, test) in enumerate(split):
+                for seed in seeds:
+                    cell = Cell(method, fold, len(split), seed)
+                    plan.append(Planned(experiment, cell, train, test, record_path(experiment, cell, kind)))
+    return plan
+
+
+def record_path(experiment: Experiment, cell: Cell, kind: Kind) -> Path:
+    """Where the record of a cell lies."""
+    source = source_key(END_TO_END if experiment.content["profile"] == "full" else kind.entry, **reach(cell.method))
+    content = {"record": kind.title, "source": source, "method": recipe(cell.method)}
+    content |= experiment.content | {"fold": [cell.fold, cell.folds], "seed": cell.seed}
+    return mvlm.settings.RUNS / "records" / f"{key(content)}.json"
+
+
+def _experiment(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Experiment:
+    samples = catalogue(corpus)
+    samples = samples.select(benchmark.select(samples))
+    subjects, bad = None, {}
+    if chosen.profile == "smoke":
+        subjects = tuple(sorted(set(samples.subjects.tolist()))[:SMOKE_SUBJECTS])
+        samples = samples.select(np.isin(samples.subjects, subjects))
+    if chosen.skip_bad:  # only reading the scans tells which take part
+        samples = replace(shown(corpus, benchmark.emotions, chosen, subjects), images=None)
+        samples, bad = samples.select(benchmark.select(samples)), samples.bad
+    count = len(set(samples.subjects.tolist()))
+    if count < FEWEST_SUBJECTS:
+        raise ValueError(
+            f"{benchmark.name}: {count} subjects of {corpus.name} can take part ({benchmark.rule}), "
+            f"expected {FEWEST_SUBJECTS} or more"
+        )
+    content = {
+        "benchmark": [benchmark.name, benchmark.emotions, benchmark.shown],
+        "corpus": corpus.fingerprint,
+        "kind": corpus.kind,
+        "samples": samples.names.tolist(),
+        "model": model_key(chosen),
+        "profile": chosen.profile,
+        "rendering": Rendering.of(chosen),
+        "views": view_source(corpus),
+        "prompts": prompts_for(benchmark.emotions)[0],
+    }
+    if chosen.profile == "full":
+        content["training"] = chosen.training.content()
+    else:
+        content |= {"images": image_source()} | training(chosen)
+    return Experiment(benchmark, corpus, samples, subjects, content, bad)
+
+
+def training(chosen: Settings) -> dict[str, int]:
+    """How adapters are trained where it is not as usual: arguments of `mvlm.method.adapt`."""
+    return {"steps": SMOKE_STEPS} if chosen.profile == "smoke" else {}
