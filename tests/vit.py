@@ -40,10 +40,10 @@ def main(model: str) -> None:
         path, told = Path(folder, "records", "run.json"), []
         full_profile.launch = lambda _name, arguments, _planned: told.extend(arguments["runs"])
         full_profile.compute([plan.Planned(part, cell, *split, path)], chosen)
-        ranks.launch("tests.vit:interrupted", {"told": told}, ranks.plan("cpu"))
+        ranks.launch("tests.vit:interrupted", {"told": told}, ranks.find_devices("cpu"))
         left = sorted(of.name for of in Path(folder).rglob("step-*"))
         assert left == ["step-0000002"], left
-        ranks.launch("mvlm.study.full_profile:execute", {"runs": told, "device": "cpu"}, ranks.plan("cpu"))
+        ranks.launch("mvlm.study.full_profile:execute", {"runs": told, "device": "cpu"}, ranks.find_devices("cpu"))
         record = json.loads(path.read_text(encoding="utf-8"))
         trained = load_model(model, Path(folder, "weights", "run.safetensors"))
         assert weights.digest(trained.clip) == record["weights"]

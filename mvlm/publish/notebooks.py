@@ -49,7 +49,7 @@ class NotebookError(RuntimeError):
     """A notebook that cannot be run, failed, or did not write what it promised."""
 
 
-class AbsentError(NotebookError):
+class NoDataError(NotebookError):
     """A notebook none of whose corpora is under `DATA`: there is nothing to report, and nothing is wrong."""
 
 
@@ -82,7 +82,7 @@ def run_notebook(
         runs: where state, executed copies and pages go.
 
     Raises:
-        AbsentError: `DATA` has none of its corpora.
+        NoDataError: `DATA` has none of its corpora.
         NotebookError: the notebook is missing, takes no such parameter, fails, or breaks its promise.
         ValueError, FileNotFoundError: a setting is wrong.
     """
@@ -246,7 +246,7 @@ def _compute_needed(name: str, settings: Settings) -> None:
         if compute := needed.NEEDED.get(name):
             compute(settings)
     except (ValueError, OSError) as error:  # bad input explains itself; anything else is a fault and keeps its trace
-        kind = AbsentError if isinstance(error, plan.AbsentError) else NotebookError
+        kind = NoDataError if isinstance(error, plan.AbsentError) else NotebookError
         raise kind(f"{name}: {error}") from error
 
 
@@ -360,7 +360,7 @@ def main(arguments: list[str]) -> int:
     for name in names:
         try:
             outcome = run_notebook(name)
-        except AbsentError as error:
+        except NoDataError as error:
             absent += 1
             print(error, file=sys.stderr)
             continue

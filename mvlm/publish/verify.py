@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mvlm.publish.declared import NOTEBOOKS, named, promises, read
-from mvlm.publish.notebooks import AbsentError, NotebookError, run_notebook
+from mvlm.publish.notebooks import NoDataError, NotebookError, run_notebook
 from mvlm.settings import RUNS, Settings
 
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
@@ -185,7 +185,7 @@ def verify(
     for name in names:
         try:
             run_notebook(name, folder=folder, results=scratch / "results", runs=scratch)
-        except AbsentError as error:
+        except NoDataError as error:
             print(f"{error}; not verified", file=sys.stderr)
             continue
         except (NotebookError, ValueError, FileNotFoundError) as error:

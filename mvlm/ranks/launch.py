@@ -41,7 +41,7 @@ class RankError(RuntimeError):
     """A rank failed; the message is that of the first that did."""
 
 
-class Plan(NamedTuple):
+class Devices(NamedTuple):
     """What a training runs on.
 
     Attributes:
@@ -60,7 +60,7 @@ class Plan(NamedTuple):
         return self.ranks > self.devices
 
 
-def plan(devices: str | None, *, oversubscribe: bool = False) -> Plan:
+def find_devices(devices: str | None, *, oversubscribe: bool = False) -> Devices:
     """What `DEVICES` asks for: all CUDA devices by default, and where there is none, the processor as one rank.
 
     Args:
@@ -87,7 +87,7 @@ def plan(devices: str | None, *, oversubscribe: bool = False) -> Plan:
     if ranks > most and (kind == "cuda" or not oversubscribe):
         what = "CUDA devices" if kind == "cuda" else "cores"
         raise ValueError(f"DEVICES={devices}: expected at most the {most} {what} there are, got {ranks}")
-    return Plan(kind, ranks, most)
+    return Devices(kind, ranks, most)
 
 
 def free_port() -> int:
@@ -100,12 +100,12 @@ def free_port() -> int:
 def launch(
     function: str,
     arguments: Mapping[str, object],
-    planned: Plan,
+    planned: Devices,
     *,
     threads: int | None = None,
     seconds: float | None = None,
 ) -> None:
-    """Run `function(**arguments)` on the ranks of a plan, each a process of its own, and wait for all of them.
+    """Run `function(**arguments)` on the ranks of these devices, each a process of its own, and wait for all of them.
 
     The progress of rank 0 comes to standard error. If a rank fails or is killed, the others are stopped and the first
     failure is raised; on an interrupt all are stopped. A port is bound by the system, and another one if it was taken
@@ -114,7 +114,7 @@ def launch(
     Args:
         function: "module:name"; called with the arguments, which JSON can hold, inside the process group.
         arguments: by name.
-        planned: of `plan`.
+        planned: of `find_devices`.
         threads: of each rank; None shares the cores out.
         seconds: after which all is stopped.
 
@@ -149,7 +149,7 @@ def _is_free(port: str) -> bool:
 
 
 def _run(
-    command: list[str], planned: Plan, environ: Mapping[str, str], folder: Path, seconds: float | None
+    command: list[str], planned: Devices, environ: Mapping[str, str], folder: Path, seconds: float | None
 ) -> str | None:
     """Starts the ranks and waits; what the first failure was, or None."""
     processes: list[subprocess.Popen] = []
@@ -177,7 +177,7 @@ def _run(
 
 
 def _start(
-    command: list[str], planned: Plan, environ: Mapping[str, str], folder: Path, rank: int
+    command: list[str], planned: Devices, environ: Mapping[str, str], folder: Path, rank: int
 ) -> subprocess.Popen:
     own = {
         "RANK": str(rank),
@@ -210,7 +210,7 @@ def _stop(processes: list[subprocess.Popen]) -> None:
             time.sleep(LOOK)
 
 
-def _first(failed: Mapping[int, int], planned: Plan, folder: Path, seconds: float) -> str:
+def _first(failed: Mapping[int, int], planned: Devices, folder: Path, seconds: float) -> str:
     """What failed first. A killed rank says nothing; those that then lose it do, so it comes before them."""
     of = f"of {planned.ranks}"
     killed = [rank for rank, status in failed.items() if status < 0]

@@ -20,12 +20,13 @@ from mvlm.labels.naming import Prompts
 from mvlm.prompts import prompts_for
 from mvlm.samples import Rendering, Samples, cache_folder, load_samples
 from mvlm.settings import MODEL, Settings
+from mvlm.training.augment import flip, windows
 
 if TYPE_CHECKING:
     from mvlm.faces.corpora.corpus import Corpus
+    from mvlm.model import MultiviewVLM
 
 CHUNK = 64  # samples a worker takes at once
-CROP = 7 / 8  # of a view's side
 # Copy 0 is the plain one. "Classically flipped or cropped", says the paper.
 COPIES = (("plain", False, False), ("flipped", True, False), ("cropped", False, True), ("both", True, True))
 
@@ -127,23 +128,11 @@ def _how(emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | No
 def augmented(images: np.ndarray, copy: int, offsets: np.ndarray, rendering: Rendering) -> np.ndarray:
     """One augmented copy of views: (N, V, H, H, 3) uint8 -> (N, V, h, h, 3) uint8, h = H or the side of a crop.
 
-    A mirrored face shows its right side on the left: flipping exchanges the views of opposite angles, and of normals
-    turns the horizontal part round. All views of a sample are cropped alike, at `offsets` (N, 2) in [0, 1] of the room
-    there is.
+    All views of a sample are cropped alike, at `offsets` (N, 2) in [0, 1] of the room there is.
     """
-    _, flip, crop = COPIES[copy]
-    if flip:
-        images = images[:, [rendering.yaws.index(-yaw) for yaw in rendering.yaws], :, ::-1]
-    if flip and rendering.channel == "normals":
-        across = np.where(images.any(axis=-1), 255 - images[..., 0], 0)
-        images = np.concatenate([across[..., None], images[..., 1:]], axis=-1)
-    if not crop:
-        return images
-    side = images.shape[2]
-    small = round(side * CROP)
-    corners = np.rint(offsets * (side - small)).astype(int)
-    pairs = zip(images, corners, strict=True)
-    return np.stack([views[:, y : y + small, x : x + small] for views, (y, x) in pairs])
+    _, flipped, cropped = COPIES[copy]
+    images = flip(images, rendering) if flipped else images
+    return windows(images, offsets) if cropped else images
 
 
 def _weights(chosen: Settings) -> Path | None:
@@ -171,7 +160,7 @@ def _encode(samples: Samples, chosen: Settings, path: Path, name: str) -> None:
 
 def _encoded(task: tuple[np.ndarray, int, np.ndarray, Rendering, str, str | None]) -> np.ndarray:
     images, copy, offsets, rendering, name, pretrained = task
-    return _model(name, pretrained).encode_views(np.array(augmented(images, copy, offsets, rendering))).numpy()
+    return cached_model(name, pretrained).encode_views(np.array(augmented(images, copy, offsets, rendering))).numpy()
 
 
 def _text(emotions: tuple[str, ...], chosen: Settings) -> tuple[int, Prompts]:
@@ -189,7 +178,7 @@ def _text(emotions: tuple[str, ...], chosen: Settings) -> tuple[int, Prompts]:
 
 def _encoded_text(task: tuple[list[str], np.ndarray, str, str | None]) -> dict[str, np.ndarray]:
     prompts, classes, name, pretrained = task
-    model = _model(name, pretrained)
+    model = cached_model(name, pretrained)
     return {
         "size": np.array(model.image_size),
         "temperature": np.array(float(model.temperature)),
@@ -198,8 +187,9 @@ def _encoded_text(task: tuple[list[str], np.ndarray, str, str | None]) -> dict[s
     }
 
 
-@lru_cache(maxsize=1)
-def _model(name: str, pretrained: str | None):
+@lru_cache(maxsize=2)
+def cached_model(name: str, pretrained: str | None) -> MultiviewVLM:
+    """A worker's own model, on one thread, loaded once."""
     import torch
 
     from mvlm.model import load_model

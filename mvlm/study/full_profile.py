@@ -23,7 +23,7 @@ from mvlm.labels.naming import Prompts
 from mvlm.losses.readings import PARTS, TEXT
 from mvlm.method import Method, represent, rounds
 from mvlm.prompts import prompts_for
-from mvlm.ranks.launch import launch, plan
+from mvlm.ranks.launch import find_devices, launch
 from mvlm.samples import Rendering, cache_folder, load_samples
 from mvlm.settings import Settings, Training
 from mvlm.study.embeddings import Embedded
@@ -94,7 +94,7 @@ def compute(missing: Sequence[Planned], chosen: Settings) -> None:
             name = each.cell.method.name
             raise ValueError(f"PROFILE=full trains the methods of the tables; {name} is of PROFILE=quick")
     rank = given_rank()
-    machine = None if rank else plan(chosen.devices)
+    machine = None if rank else find_devices(chosen.devices)
     ranks = rank.count if rank else machine.ranks
     if chosen.training.batch % ranks:
         raise ValueError(f"TRAINING=batch={chosen.training.batch}: expected a multiple of the {ranks} ranks")

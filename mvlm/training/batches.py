@@ -18,8 +18,7 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from mvlm.samples import Rendering
-
-CROP = 7 / 8  # of a view's side; as in the cheap profile
+from mvlm.training.augment import flip, windows
 
 
 class Batch(NamedTuple):
@@ -106,32 +105,16 @@ class Batches(Dataset):
         return Batch(*(torch.from_numpy(part.copy()) for part in (images, rows[own], draws[own])))
 
 
-def flip(images: np.ndarray, rendering: Rendering) -> np.ndarray:
-    """The views (b, V, H, H, 3) of mirrored faces.
-
-    A mirrored face shows its right side on the left: views of opposite angles are exchanged, and of normals the
-    horizontal part is turned round.
-    """
-    images = images[:, [rendering.yaws.index(-yaw) for yaw in rendering.yaws], :, ::-1]
-    if rendering.channel == "normals":
-        across = np.where(images.any(axis=-1), 255 - images[..., 0], 0)
-        images = np.concatenate([across[..., None], images[..., 1:]], axis=-1)
-    return images
-
-
 def crop(images: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Windows of `CROP` of the side of images (n, H, H, 3) uint8, antialiased bicubic to the side they had.
+    """Windows of images (n, H, H, 3) uint8, antialiased bicubic to the side they had.
 
     Args:
         images: each cropped by itself.
         corners: (n, 2) in [0, 1], where in the room there is a window lies: down, across.
     """
-    side = images.shape[1]
-    small = round(side * CROP)
     if not len(images):
         return images
-    at = np.rint(corners * (side - small)).astype(int)
-    windows = np.stack([image[y : y + small, x : x + small] for image, (y, x) in zip(images, at, strict=True)])
-    pixels = torch.from_numpy(windows).permute(0, 3, 1, 2)
+    side = images.shape[1]
+    pixels = torch.from_numpy(windows(images, corners)).permute(0, 3, 1, 2)
     whole = functional.interpolate(pixels, size=(side, side), mode="bicubic", antialias=True)
     return whole.permute(0, 2, 3, 1).numpy()

@@ -20,7 +20,7 @@ import pytorch_lightning as pl
 import torch
 
 from mvlm.model import load_model
-from mvlm.ranks.launch import launch, plan
+from mvlm.ranks.launch import find_devices, launch
 from mvlm.samples import Rendering
 from mvlm.settings import Settings, Training
 from mvlm.study.items import fig4_fig5
@@ -95,6 +95,6 @@ def measure() -> Iterator[Row]:
     yield Row(f"epoch of {SAMPLES} samples, 2 ranks", two, "1 rank", one, 1 / FASTER)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "steps.json")
-        launch("tests.bench.engine:steps", {"path": str(path)}, plan("cpu"), threads=1)
+        launch("tests.bench.engine:steps", {"path": str(path)}, find_devices("cpu"), threads=1)
         whole, alone = json.loads(path.read_text(encoding="utf-8"))
     yield Row(f"step of {BATCH} samples, trained", whole, "towers forward, backward, AdamW", alone, DEARER)

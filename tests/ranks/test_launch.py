@@ -16,10 +16,10 @@ import torch
 
 from mvlm.ranks import group, launch
 from mvlm.ranks.gather import gather
-from mvlm.ranks.launch import Plan, RankError
+from mvlm.ranks.launch import Devices, RankError
 from mvlm.settings import ROOT, usable_cores
 
-TWO = Plan("cpu", 2, 2)
+TWO = Devices("cpu", 2, 2)
 HERE = "tests.ranks.test_launch"
 
 
@@ -93,18 +93,20 @@ def test_a_killed_rank_ends_all(tmp_path: Path):
 
 def test_too_long_is_an_error():
     with pytest.raises(RankError, match="^expected an end within 1 s; 1 ranks were at work and were stopped"):
-        launch.launch(f"{HERE}:hang", {}, Plan("cpu", 1, 1), seconds=1)
+        launch.launch(f"{HERE}:hang", {}, Devices("cpu", 1, 1), seconds=1)
 
 
 def test_what_there_is_is_taken(monkeypatch: pytest.MonkeyPatch):
     cores = usable_cores()
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert launch.plan(None) == launch.plan("cpu") == launch.plan("1") == Plan("cpu", 1, cores)
-    assert launch.plan(f"cpu:{cores}").ranks == cores
-    assert launch.plan(str(cores + 1), oversubscribe=True).oversubscribed
+    for said in (None, "cpu", "1"):
+        assert launch.find_devices(said) == Devices("cpu", 1, cores)
+    assert launch.find_devices(f"cpu:{cores}").ranks == cores
+    assert launch.find_devices(str(cores + 1), oversubscribe=True).oversubscribed
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert launch.plan(None) == launch.plan("cuda") == Plan("cuda", 4, 4)
-    assert launch.plan("2") == launch.plan("cuda:2") == Plan("cuda", 2, 4) and launch.plan("cpu").ranks == 1
+    assert launch.find_devices(None) == launch.find_devices("cuda") == Devices("cuda", 4, 4)
+    assert launch.find_devices("2") == launch.find_devices("cuda:2") == Devices("cuda", 2, 4)
+    assert launch.find_devices("cpu").ranks == 1
 
 
 def test_what_there_is_not_is_said(monkeypatch: pytest.MonkeyPatch):
@@ -112,13 +114,13 @@ def test_what_there_is_not_is_said(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(ValueError, match="^DEVICES=cuda:2: expected a CUDA device, found none.*CUDA_VISIBLE_DEVICES=$"):
-        launch.plan("cuda:2")
+        launch.find_devices("cuda:2")
     message = f"^DEVICES={cores + 1}: expected at most the {cores} cores there are, got {cores + 1}$"
     with pytest.raises(ValueError, match=message):
-        launch.plan(str(cores + 1))
+        launch.find_devices(str(cores + 1))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(ValueError, match="^DEVICES=3: expected at most the 2 CUDA devices there are, got 3$"):
-        launch.plan("3", oversubscribe=True)
+        launch.find_devices("3", oversubscribe=True)
 
 
 TORCHRUN = {

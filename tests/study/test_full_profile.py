@@ -17,7 +17,7 @@ from mvlm import weights
 from mvlm.measures.explain import grad_cam
 from mvlm.model import load_model
 from mvlm.ranks import group
-from mvlm.ranks.launch import Plan, RankError, launch
+from mvlm.ranks.launch import Devices, RankError, launch
 from mvlm.settings import Settings, Training
 from mvlm.study import full_profile, plan, runs
 from mvlm.study.benchmarks import BENCHMARKS
@@ -25,7 +25,7 @@ from mvlm.study.grid import main
 from mvlm.study.methods import METHODS
 from mvlm.training import checkpoints
 
-TWO = Plan("cpu", 2, 2)
+TWO = Devices("cpu", 2, 2)
 QUICK = replace(METHODS["full"], rounds=2)
 SETTINGS = Training(epochs=2, batch=8, rate=1e-3, save=2)
 

@@ -118,7 +118,7 @@ def corpora(monkeypatch, tmp_path):
 
     monkeypatch.setattr(plan, "open_corpus", open_corpus)
     monkeypatch.setattr(views, "project", paint)
-    monkeypatch.setattr(embeddings, "_model", lambda *_: FakeModel())
+    monkeypatch.setattr(embeddings, "cached_model", lambda *_: FakeModel())
     monkeypatch.setattr(embeddings, "model_key", lambda _: "fake")
     monkeypatch.setattr(plan, "model_key", lambda _: "fake")
     monkeypatch.setattr(adapter, "fit", lambda *of, **how: fit(*of, **how | {"steps": 3}))

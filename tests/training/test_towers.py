@@ -23,7 +23,8 @@ from mvlm.samples import Rendering
 from mvlm.settings import Training
 from mvlm.study.embeddings import augmented
 from mvlm.training import towers
-from mvlm.training.batches import Batches, batch_order, crop, flip
+from mvlm.training.augment import flip
+from mvlm.training.batches import Batches, batch_order, crop
 from mvlm.weights import save
 
 USE = ("contrastive", "pairs", "multiview")

@@ -28,7 +28,7 @@ import numpy as np
 
 import mvlm.settings
 from mvlm.cache.files import write, write_text
-from mvlm.ranks.launch import RankError, launch, plan
+from mvlm.ranks.launch import RankError, find_devices, launch
 from mvlm.settings import Settings, Training
 from mvlm.study.items.table_figures import Drawing
 from mvlm.study.paper.claims_on_time import epoch_seconds
@@ -100,7 +100,7 @@ def measure(
     kind = "cuda" if torch.cuda.device_count() >= max(ranks) else "cpu"
     rows = []
     for number in ranks:
-        planned = plan(f"{kind}:{number}", oversubscribe=True)
+        planned = find_devices(f"{kind}:{number}", oversubscribe=True)
         with tempfile.TemporaryDirectory(prefix="mvlm-timings-") as folder:
             told = {
                 "path": str(Path(folder, "seconds.json")),

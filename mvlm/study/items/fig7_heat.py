@@ -6,7 +6,6 @@ Shapes: N sequences of a few subjects, V views, H side of a view, E emotions.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,8 +17,8 @@ from mvlm.labels.naming import Prompts
 from mvlm.measures import explain
 from mvlm.measures.statistics import rank_correlation
 from mvlm.method import Method, adapt
-from mvlm.model import MultiviewVLM, load_model
-from mvlm.study.embeddings import Embedded
+from mvlm.model import MultiviewVLM
+from mvlm.study.embeddings import Embedded, cached_model
 from mvlm.training.adapter import Adapter
 
 if TYPE_CHECKING:
@@ -90,9 +89,9 @@ def explained(task: Task) -> Explained:
     """Heat of the logit of the emotion that each sequence shows, and all that is measured on it."""
     import torch
 
-    model, images = _model(*task.model), np.array(task.images)
+    model, images = cached_model(*task.model), np.array(task.images)
     found = explain.grad_cam(model, images, task.emotions, task.classes, adapter=task.adapter)
-    before = _model(*task.foundation)
+    before = cached_model(*task.foundation)
     with torch.no_grad():
         prototypes = before.prototypes(task.emotions)
         plain = explain.class_logits(before.encode_views(images), prototypes, before, None).argmax(1).tolist()
@@ -138,14 +137,6 @@ def _summed(values: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
     total = np.zeros((count, *values.shape[1:]))
     np.add.at(total, classes, values)
     return total
-
-
-@lru_cache(maxsize=2)
-def _model(name: str, pretrained: str | None) -> MultiviewVLM:
-    import torch
-
-    torch.set_num_threads(1)
-    return load_model(name, pretrained)
 
 
 def _another(n: int, subjects: np.ndarray) -> int:

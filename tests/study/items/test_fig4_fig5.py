@@ -56,7 +56,8 @@ def test_more_ranks_than_cores_are_marked(monkeypatch: pytest.MonkeyPatch):
     from mvlm.ranks import launch
 
     monkeypatch.setattr(launch, "usable_cores", lambda: 2)
-    assert [launch.plan(f"cpu:{n}", oversubscribe=True).oversubscribed for n in fig4_fig5.RANKS] == [False, False, True]
+    found = [launch.find_devices(f"cpu:{n}", oversubscribe=True) for n in fig4_fig5.RANKS]
+    assert [devices.oversubscribed for devices in found] == [False, False, True]
 
 
 def test_measured_and_stated_seconds_stand_apart():
@@ -111,7 +112,7 @@ def test_without_a_record_the_notebook_is_passed_over_in_words(
 ):
     with pytest.raises(AbsentError, match="no times were measured on this machine yet; `make timings` does"):
         fig4_fig5.read_record(Settings.from_environment())
-    with pytest.raises(notebooks.AbsentError, match="^21-fig4-fig5: no times were measured"):
+    with pytest.raises(notebooks.NoDataError, match="^21-fig4-fig5: no times were measured"):
         notebooks.run_notebook("21-fig4-fig5", results=tmp_path / "results", runs=tmp_path / "runs")
     assert not runner.exists() and capsys.readouterr().out == "21-fig4-fig5: running\n"
 
