@@ -6,7 +6,6 @@ come first, so that the workers end together. No test depends on the order.
 """
 
 import multiprocessing
-import os
 import pickle
 import traceback
 from collections.abc import Iterator
@@ -74,9 +73,6 @@ def _work(rank: int, pipe: Connection) -> None:
             function, arguments, size, meet = pickle.loads(pipe.recv_bytes())
         except EOFError:  # the suite is over
             return
-        # As a launcher says it, for trainers that ask.
-        os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank), "GROUP_RANK": "0"}
-        os.environ |= {"LOCAL_WORLD_SIZE": str(size), "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
         timeout = timedelta(seconds=SECONDS / 2)
         dist.init_process_group("gloo", init_method=f"file://{meet}", rank=rank, world_size=size, timeout=timeout)
         try:

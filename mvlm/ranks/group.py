@@ -92,8 +92,7 @@ def group(rank: Rank | None, device: str) -> Iterator[None]:
         yield
         return
     os.environ |= {"MASTER_ADDR": rank.address, "MASTER_PORT": str(rank.port)}
-    os.environ |= {"RANK": str(rank.number), "WORLD_SIZE": str(rank.count), "LOCAL_RANK": str(rank.local)}
-    os.environ |= {"LOCAL_WORLD_SIZE": str(rank.local_count), "GROUP_RANK": str(rank.number // rank.local_count)}
+    os.environ |= {"RANK": str(rank.number), "WORLD_SIZE": str(rank.count)}
     if device == "cuda":
         torch.cuda.set_device(rank.local)
     try:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+from lightning_fabric.plugins.environments import ClusterEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -266,8 +266,7 @@ def trainer(device: str, precision: str, steps: int, callbacks: Sequence[pl.Call
         accelerator=device,
         precision=names.get(precision, "64-true"),
         max_steps=steps,
-        # Ranks are as they were given, and the process group is open already.
-        plugins=[TorchElasticEnvironment() if group.grouped() else LightningEnvironment()],
+        plugins=[_Given(rank)],
         use_distributed_sampler=False,  # batches are shared out already, and each rank needs every step
         callbacks=list(callbacks),
         deterministic=True if device == "cpu" else "warn",  # on CUDA not every operation has a repeatable form
@@ -290,3 +289,45 @@ def embed(model: MultiviewVLM, images: np.ndarray, places: np.ndarray, device: s
     found = in_order(rows, torch.cat([torch.zeros(0, dtype=torch.int64), *own]), len(places))
     model.to("cpu")
     return found.cpu().numpy()
+
+
+class _Given(ClusterEnvironment):
+    """Ranks as they are given, whoever opened their group: Lightning's own environments ask variables for them."""
+
+    def __init__(self, rank: group.Rank):
+        super().__init__()
+        self.rank = rank
+
+    @property
+    def creates_processes_externally(self) -> bool:
+        return True
+
+    @property
+    def main_address(self) -> str:
+        return self.rank.address
+
+    @property
+    def main_port(self) -> int:
+        return self.rank.port
+
+    @staticmethod
+    def detect() -> bool:
+        return False  # never chosen by Lightning itself
+
+    def world_size(self) -> int:
+        return self.rank.count
+
+    def set_world_size(self, size: int) -> None:
+        """Nothing: it is given."""
+
+    def global_rank(self) -> int:
+        return self.rank.number
+
+    def set_global_rank(self, rank: int) -> None:
+        """Nothing: it is given."""
+
+    def local_rank(self) -> int:
+        return self.rank.local
+
+    def node_rank(self) -> int:
+        return self.rank.number // self.rank.local_count

@@ -35,7 +35,8 @@ from mvlm.ranks import gather as gathers
 from mvlm.ranks import group
 from mvlm.samples import Rendering, folds
 from mvlm.settings import Training
-from mvlm.study import full_profile
+from mvlm.study import full_profile, record
+from mvlm.study.embeddings import Embedded
 from mvlm.study.methods import METHODS
 from mvlm.training import towers
 from mvlm.training.batches import Batch, Batches
@@ -354,7 +355,7 @@ def of_objective(device: str) -> tuple[dict[str, float], bool]:
         total = losses.objective(*given[:2], temperature=given[2], labels=labels, gather=gathered).total
         return [total.detach(), *torch.autograd.grad(total, given)]
 
-    pairs = zip(value_and_gradients(gather), value_and_gradients(losses.identity), strict=True)
+    pairs = zip(value_and_gradients(gathers.gather), value_and_gradients(losses.identity), strict=True)
     names = ("relative error", "of gradients of views", "of texts", "of the temperature")
     values = {name: apart(*pair) for name, pair in zip(names, pairs, strict=True)}
     return values, max(values.values()) <= EXACT
@@ -373,21 +374,21 @@ def fold(file: Path, device: str, folder: Path) -> Iterator[Row]:
     views, sizes = read(file), SIZES[device]
     images = folder / "images.npy"
     np.save(images, views.images)
-    train, test = (told(views, images, subjects) for subjects in folds(views.subjects)[0])
+    train, test = (shown(views, images, subjects) for subjects in folds(views.subjects)[0])
     yield Row(f"the fold, of {len(set(views.subjects))} subjects",
-              {"samples to train on": len(train["rows"]), "samples to test on": len(test["rows"])})  # fmt: skip
+              {"samples to train on": len(train.rows), "samples to test on": len(test.rows)})  # fmt: skip
     for number, planned in enumerate(sizes.folds):
         if device == "cuda":
             torch.cuda.reset_peak_memory_stats()
         weights, started = weights_of(planned.tower, folder), time.perf_counter()
-        record = scored(planned, train, test, folder / str(number), sizes.batch, weights, device)
-        seconds, true = time.perf_counter() - started, np.array(record["emotions"])
+        found = scored(planned, train, test, folder / str(number), sizes.batch, weights, device)
+        seconds, true = time.perf_counter() - started, np.array(found["emotions"])
         length = f", {planned.rounds} x {planned.epochs} epochs" if planned.rounds else ""
         yield Row(
             f"{planned.tower}, {planned.method}{length}",
             {
-                **{said: float((np.array(record[name]) == true).mean()) for name, said in PROTOCOLS.items()},
-                "right pseudo-labels": record["pseudo_labels"][-1] if record["pseudo_labels"] else None,
+                **{said: float((np.array(found[name]) == true).mean()) for name, said in PROTOCOLS.items()},
+                "right pseudo-labels": found["pseudo_labels"][-1] if found["pseudo_labels"] else None,
                 "seconds": seconds,
                 "GB at the peak": memory(torch.device(device)),
             },
@@ -395,7 +396,7 @@ def fold(file: Path, device: str, folder: Path) -> Iterator[Row]:
 
 
 def scored(
-    planned: Fold, train: dict, test: dict, folder: Path, batch: int, weights: tuple, device: str
+    planned: Fold, train: Embedded, test: Embedded, folder: Path, batch: int, weights: tuple, device: str
 ) -> dict[str, object]:
     """The record of a run; no log is kept, which would need TensorBoard."""
     method = replace(METHODS[planned.method], rounds=planned.rounds)
@@ -403,11 +404,7 @@ def scored(
         record=str(folder / "records" / "run.json"),
         head={"benchmark": BENCHMARK, "method": method.name},
         method={name: value for name, value in asdict(method).items() if name != "reading"},
-        seed=0,
-        emotions=list(EMOTIONS),
-        shown=[],
-        train=train,
-        test=test,
+        fold=full_profile.told_of(record.Fold(train, test, EMOTIONS, (), 0)),
         model=weights[0],
         pretrained=weights[1],
         rendering=list(Rendering()),
@@ -418,11 +415,9 @@ def scored(
     return json.loads(Path(run.record).read_text(encoding="utf-8"))
 
 
-def told(views: Views, images: Path, subjects: Sequence[str]) -> dict[str, object]:
-    """The samples of some subjects, as a run is told them."""
-    rows = np.flatnonzero(np.isin(views.subjects, subjects))
-    named = {name: getattr(views, name)[rows].tolist() for name in ("names", "subjects", "emotions")}
-    return {"file": str(images), "rows": rows.tolist(), **named}
+def shown(views: Views, images: Path, subjects: Sequence[str]) -> Embedded:
+    """The samples of some subjects, by where their views lie."""
+    return Embedded(images, np.arange(len(views.names)), views.names, views.subjects, views.emotions).of(subjects)
 
 
 def _as_the_trainer_does(device: str) -> None:
