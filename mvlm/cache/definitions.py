@@ -135,8 +135,10 @@ def _data_files(folder: Path) -> Iterator[Path]:
 
 def package_at(root: Path) -> Package:
     """The package below a folder, as it is now."""
-    files = [path for path in (root / "mvlm").rglob("*.*") if path.suffix != ".pyc" and path.is_file()]
-    return _kept(root, tuple((str(path), (stat := path.stat()).st_mtime_ns, stat.st_size) for path in sorted(files)))
+    files = sorted(path for path in (root / "mvlm").rglob("*.*") if path.suffix != ".pyc" and path.is_file())
+    stats = [path.stat() for path in files]
+    stamps = tuple((str(path), of.st_mtime_ns, of.st_size) for path, of in zip(files, stats, strict=True))
+    return _kept(root, stamps)
 
 
 @lru_cache(maxsize=8)

@@ -79,7 +79,7 @@ def _source_key(package: Package, entries: tuple, without: tuple, choices: tuple
     return _hash(found, package)[:16]
 
 
-def digest(code: Iterable[str], root: Path | None = None, *, without: Collection[str] = ()) -> str:
+def code_key(code: Iterable[str], root: Path | None = None, *, without: Collection[str] = ()) -> str:
     """Hash pieces of Python source, such as the code cells of a notebook, with what they reach in the package.
 
     Args:

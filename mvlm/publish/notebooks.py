@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlm.cache.files import write_text
-from mvlm.cache.keys import digest, file_hash
+from mvlm.cache.keys import code_key, file_hash
 from mvlm.publish.declared import NOTEBOOKS, declared, named, promises, read
 from mvlm.publish.pages import page as page_of
 from mvlm.settings import ROOT, RUNS, Settings
@@ -201,7 +201,7 @@ def content_key(notebook: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     """
     code = [_source(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     unused = FOLDERS * (data["data_kind"] == "twin") + TOWERS * (data["settings"]["profile"] != "full")
-    done = digest(code, without=unused)
+    done = code_key(code, without=unused)
     said = {name: declared(notebook).get(name, []) for name in ("corpora", "measured")}
     whole = json.dumps([dict(data), said | {"outputs": promises(notebook)}, done, versions()], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()

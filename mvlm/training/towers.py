@@ -109,12 +109,12 @@ class FineTuning(pl.LightningModule):
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         return self.loss(batch)
 
-    def rate(self, step: int) -> float:
+    def rate(self, number: int) -> float:
         """Of the optimiser in a step, from 0: rises over the warm-up, then a cosine."""
         rise = max(1, round(self.training_settings.warmup * self.steps))
-        if step < rise:
-            return self.training_settings.rate * (step + 1) / rise
-        done = (step - rise) / max(1, self.steps - rise)
+        if number < rise:
+            return self.training_settings.rate * (number + 1) / rise
+        done = (number - rise) / max(1, self.steps - rise)
         return self.training_settings.rate * (1 + math.cos(math.pi * done)) / 2
 
     def on_train_batch_start(self, _batch: Batch, _index: int) -> None:

@@ -13,7 +13,7 @@ import mvlm
 from mvlm import samples
 from mvlm.cache import keys
 from mvlm.cache.definitions import _bound
-from mvlm.cache.keys import NO_CONTENT, data_files, digest, reached, source_key
+from mvlm.cache.keys import NO_CONTENT, code_key, data_files, reached, source_key
 from mvlm.faces import dynamics
 from mvlm.labels.naming import Prompts
 from mvlm.samples import Rendering
@@ -115,9 +115,9 @@ def test_cells_reach_what_they_name(package: Path, code: str, found: str):
     def moves(name: str) -> bool:
         module, _, name = name.partition(":")
         path = package / "mvlm" / f"{module.replace('.', '/')}.py"
-        text, first = path.read_text(), digest([code])
+        text, first = path.read_text(), code_key([code])
         path.write_text(text.replace(f"def {name}(", f"def {name}(*_, ").replace(f"{name} = ", f"{name} = 10 + "))
-        second = digest([code])
+        second = code_key([code])
         path.write_text(text)
         return first != second
 

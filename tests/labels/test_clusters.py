@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mvlm.labels import clusters as pseudo_labels
+from mvlm.labels import naming
 
 
 def unit(x):
@@ -140,7 +141,7 @@ def test_names_are_the_best_of_all_permutations():
             return sum(unit(centre) @ unit(t) for t in own) / len(own)
 
         best = max(permutations(range(4)), key=lambda names: sum(match(k, c) for k, c in enumerate(names)))
-        got = pseudo_labels.name_clusters(centres, text, classes, mean_view=mean_view)
+        got = naming.name_clusters(centres, text, classes, mean_view=mean_view)
         assert tuple(got) == best
 
 
@@ -151,7 +152,7 @@ def test_names_survive_the_shift_between_images_and_texts():
     x = unit(x + 2 * unit(rng.normal(size=16)))
     text = unit(text + 2 * unit(rng.normal(size=16)))
     clusters = pseudo_labels.cluster(x, 6, seed=0)
-    names = pseudo_labels.name_clusters(clusters.centres, text, classes, mean_view=x.mean(0))
+    names = naming.name_clusters(clusters.centres, text, classes, mean_view=x.mean(0))
     np.testing.assert_array_equal(names[clusters.assignment], labels)
 
 
@@ -160,15 +161,15 @@ def test_names_do_not_depend_on_how_clusters_are_numbered_or_how_often_prompts_r
     directions, x, _ = planted(rng, noise=0.8)
     text, classes = prompts_of(rng, directions, 5, noise=1.0)
     centres, mean = pseudo_labels.cluster(x, 6, seed=0).centres, x.mean(0)
-    names = pseudo_labels.name_clusters(centres, text, classes, mean_view=mean)
+    names = naming.name_clusters(centres, text, classes, mean_view=mean)
     assert sorted(names) == list(range(6))
     order = rng.permutation(6)
     np.testing.assert_array_equal(
-        pseudo_labels.name_clusters(centres[order], text, classes, mean_view=mean), names[order]
+        naming.name_clusters(centres[order], text, classes, mean_view=mean), names[order]
     )
     twice = np.concatenate([np.arange(30), np.flatnonzero(classes == 2)])
     np.testing.assert_array_equal(
-        pseudo_labels.name_clusters(centres, text[twice], classes[twice], mean_view=mean), names
+        naming.name_clusters(centres, text[twice], classes[twice], mean_view=mean), names
     )
 
 
@@ -188,4 +189,4 @@ def test_bad_naming_input_is_named(change, message):
     arguments = {"centres": np.eye(3), "text": rng.normal(size=(6, 3)), "classes": np.arange(6) % 3}
     arguments |= {"mean_view": np.zeros(3)} | change
     with pytest.raises(ValueError, match=message):
-        pseudo_labels.name_clusters(**arguments)
+        naming.name_clusters(**arguments)

@@ -342,10 +342,10 @@ def _joined(done: Sequence[Explained]) -> tuple[dict[str, np.ndarray], dict[str,
     """The means and rows of all tasks together."""
     tables = {name: [row for part in done for row in getattr(part, name)] for name in TABLES}
     count = np.maximum(sum(part.count for part in done), 1)
-    means = {
-        name: (total := sum(getattr(part, name) for part in done)) / count.reshape(-1, *[1] * (total.ndim - 1))
-        for name in ("images", "heat", "cam")
-    }
+    means = {}
+    for name in ("images", "heat", "cam"):
+        total = sum(getattr(part, name) for part in done)
+        means[name] = total / count.reshape(-1, *[1] * (total.ndim - 1))
     arrays = {
         "images": done[0].first_images.astype(np.uint8),
         "heat": done[0].first_heat.astype(np.float16),

@@ -40,7 +40,7 @@ VALUES = {
     "total loss": [
         ("mvlm.losses.readings:Weights", name) for name in ("contrastive", "multiview", "positive", "negative")
     ],
-    "temperature": [("mvlm.training.adapter:COLDEST", "")],
+    "temperature": [("mvlm.training.step:COLDEST", "")],
     "backbone and pretraining": [("mvlm.settings:MODEL", "")],
     "optimiser and schedule": [
         ("mvlm.training.adapter:STEPS", ""),
@@ -55,7 +55,7 @@ VALUES = {
     "form of rank pooling": [("mvlm.faces.dynamics:dynamic_image", "form")],
     "scaling of dynamic images": [("mvlm.faces.dynamics:REST", ""), ("mvlm.faces.dynamics:SHARE", "")],
     "accuracy of an unsupervised model": [("mvlm.study.record:NEIGHBOURS", "")],
-    "folds": [("mvlm.study.runs:FOLDS", ""), ("mvlm.samples:folds", "seed")],
+    "folds": [("mvlm.study.plan:FOLDS", ""), ("mvlm.samples:folds", "seed")],
     "repetitions and spread": [("mvlm.study.runs:run", "seeds"), ("mvlm.measures.statistics:DRAWS", "")],
     "emotion words in pretraining": [
         ("mvlm.foundation.pretrain:Recipe", name) for name in ("word_share", "wrong_share")

@@ -85,6 +85,6 @@ def test_a_fault_is_found(monkeypatch):
             raise ValueError(f"{path}: bad")
         return np.ones(5_000_000 + 2 * path.stat().st_size)
 
-    monkeypatch.setattr("fuzz.read_mesh", reader)
+    monkeypatch.setattr("tests.fuzz.read_mesh", reader)
     faults = "\n".join(run(21, seed=0).faults)
     assert "IndexError('out of range')" in faults and "without file or expectation" in faults and "took 3" in faults

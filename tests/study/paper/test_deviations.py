@@ -1,6 +1,5 @@
 """What the paper leaves open: a table whose values come from the code, and whose evidence exists."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mvlm.cache.keys import reached
-from mvlm.publish.notebooks import NOTEBOOKS
+from mvlm.publish.declared import NOTEBOOKS, promises, read
 from mvlm.settings import ROOT
 from mvlm.study.paper.deviations import COLUMNS, FOLDER, SILENCES, VALUES, deviations, render_deviations, value
 
@@ -91,8 +90,7 @@ def test_every_silence_is_told_whole_and_its_evidence_exists():
     assert (frame[["topic", "section", "silence", "choice", "effect"]] != "").all(axis=None)
     for topic in ("BP4D: classes", "equation (6)", "gather between ranks", "naming of clusters", "folds"):
         assert topic in set(frame["topic"])
-    metadata = [json.loads(path.read_text(encoding="utf-8"))["metadata"] for path in NOTEBOOKS.glob("*.ipynb")]
-    promised = {f"results/{output}" for one in metadata for output in one["mvlm"]["outputs"]}
+    promised = {f"results/{output}" for path in NOTEBOOKS.glob("*.ipynb") for output in promises(read(path))}
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for measured in set(frame["measured"]) - {""}:
         known = measured in promised or f"\n{measured.removeprefix('make ')}:" in makefile
