@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 SAID_FROM = 60.0  # seconds of work from which its cost is said
 PARENT_LOOK = 2.0  # seconds between a worker's looks for its parent
-LIBRARIES = ("open3d", "torch", "open_clip", "pytorch_lightning", "sklearn.linear_model")
+LIBRARIES = ("open3d", "torch", "open_clip", "sklearn.linear_model")
 
 
 class WorkerDiedError(ChildProcessError):
