@@ -39,8 +39,8 @@ class Ranks:
 
     def __init__(self, folder: Path):
         context = multiprocessing.get_context("forkserver")
-        # DDP needs the first: imported once, not once a rank.
-        context.set_forkserver_preload(["torch._dynamo", "mvlm.losses.equations"])
+        # Imported once, not once a rank; DDP needs the first.
+        context.set_forkserver_preload(["torch._dynamo", "mvlm.training.towers", "open_clip"])
         self.folder, self.tasks, self.pipes = folder, 0, []
         for rank in range(MOST):
             ours, theirs = context.Pipe()

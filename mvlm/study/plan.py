@@ -29,7 +29,7 @@ from mvlm.study.record import Fold
 END_TO_END = "mvlm.study.full_profile:one"  # what a run of the full profile executes
 FOLDS, SMOKE_FOLDS = 10, 2
 SMOKE_SUBJECTS = 6
-SMOKE_STEPS = 10  # of training: enough for weights to differ
+SMOKE_STEPS = 4  # of training: enough for weights to differ
 FEWEST_SUBJECTS = 4  # three to train on, which the probe's inner folds need
 
 
@@ -167,20 +167,25 @@ def planned(
     Raises:
         AbsentError, ValueError: as of `present`.
     """
+    sources = [run_source(method, kind, chosen.profile) for method in methods]
     plan = []
     for experiment in present(benchmarks, chosen):
         split = split_subjects(experiment, chosen)
-        for method in methods:
+        for method, source in zip(methods, sources, strict=True):
             for fold, (train, test) in enumerate(split):
                 for seed in seeds:
                     cell = Cell(method, fold, len(split), seed)
-                    plan.append(Planned(experiment, cell, train, test, record_path(experiment, cell, kind)))
+                    plan.append(Planned(experiment, cell, train, test, record_path(experiment, cell, kind, source)))
     return plan
 
 
-def record_path(experiment: Experiment, cell: Cell, kind: Kind) -> Path:
-    """Where the record of a cell lies."""
-    source = source_key(END_TO_END if experiment.content["profile"] == "full" else kind.entry, **reach(cell.method))
+def run_source(method: Method, kind: Kind, profile: str) -> str:
+    """Hash of the code that makes the records of a method."""
+    return source_key(END_TO_END if profile == "full" else kind.entry, **reach(method))
+
+
+def record_path(experiment: Experiment, cell: Cell, kind: Kind, source: str) -> Path:
+    """Where the record of a cell lies, made by code of that hash: see `run_source`."""
     content = {"record": kind.title, "source": source, "method": recipe(cell.method)}
     content |= experiment.content | {"fold": [cell.fold, cell.folds], "seed": cell.seed}
     return mvlm.settings.RUNS / "records" / f"{key(content)}.json"

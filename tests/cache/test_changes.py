@@ -67,8 +67,9 @@ def addresses(root: Path) -> dict[str, str]:
         (part,) = plan.present([benchmark], SETTINGS)
         for method in methods:
             cell = plan.Cell(METHODS[method], 0, 2, 0)
-            found[f"{method} on {name}"] = plan.record_path(part, cell, runs.RUN).name
-            found[f"inspection of {method} on {name}"] = plan.record_path(part, cell, summary_inspections.KIND).name
+            for what, kind in {"": runs.RUN, "inspection of ": summary_inspections.KIND}.items():
+                source = plan.run_source(cell.method, kind, SETTINGS.profile)
+                found[f"{what}{method} on {name}"] = plan.record_path(part, cell, kind, source).name
     for path in (root / "notebooks").glob("*.ipynb"):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         found[path.stem[:2]] = notebooks._dependencies(path.stem, notebook, {}, SETTINGS)["content_key"]

@@ -50,7 +50,7 @@ def smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             monkeypatch.setattr(notebooks, "_execute", execute_here)
         for variable in VARIABLES:
             monkeypatch.delenv(variable, raising=False)
-        for variable, value in {"PROFILE": "smoke", **settings}.items():
+        for variable, value in {"PROFILE": "smoke", "JOBS": "1", **settings}.items():
             monkeypatch.setenv(variable, value)
         results = tmp_path / "results"
         return run_notebook(name, parameters, results=results, runs=tmp_path / "runs"), results

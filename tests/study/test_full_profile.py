@@ -130,7 +130,8 @@ def test_records_of_other_settings_are_others(tiny_vit: str):
     def path(**changed):
         chosen = replace(Settings(profile="full", training=Training()), **changed)
         (part,) = plan.present([BENCHMARKS["Bosphorus"]], chosen)
-        return plan.record_path(part, plan.Cell(QUICK, 0, 10, 0), runs.RUN)
+        source = plan.run_source(QUICK, runs.RUN, chosen.profile)
+        return plan.record_path(part, plan.Cell(QUICK, 0, 10, 0), runs.RUN, source)
 
     assert path() == path(devices="cpu:2") == path(training=Training(save=7))
     assert len({path(), path(profile="quick"), path(training=Training(epochs=7)), path(model=tiny_vit)}) == 4

@@ -19,6 +19,7 @@ from mvlm.faces import views
 from mvlm.faces.corpora.items import Scan
 from mvlm.labelling import pseudo_labels
 from mvlm.labels.naming import Prompts
+from mvlm.measures import evaluate
 from mvlm.method import adapt
 from mvlm.samples import Rendering
 from mvlm.settings import Settings
@@ -108,7 +109,7 @@ class FakeModel:
 
 @pytest.fixture
 def corpora(monkeypatch, tmp_path):
-    """Fakes in place of corpora, ray casting and model, short fits, and a folder of runs of its own."""
+    """Fakes in place of corpora, ray casting and model, short fits, few probes, and a folder of runs of its own."""
     known = {(name, None): FakeCorpus(name) for name in ("BU-3DFE",)}
 
     def open_corpus(name, root=None):
@@ -122,6 +123,7 @@ def corpora(monkeypatch, tmp_path):
     monkeypatch.setattr(embeddings, "model_key", lambda _: "fake")
     monkeypatch.setattr(plan, "model_key", lambda _: "fake")
     monkeypatch.setattr(adapter, "fit", lambda *of, **how: fit(*of, **how | {"steps": 3}))
+    monkeypatch.setattr(evaluate, "STRENGTHS", (0.1, 1.0))
     monkeypatch.setattr(plan, "FOLDS", 2)
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path)
     return known
@@ -245,7 +247,8 @@ def test_the_address_of_a_record_moves_with_all_it_depends_on(corpora):
     def address(method="pairs", fold=0, seed=0, settings=None, subjects=SUBJECTS):
         corpora["BU-3DFE", None] = FakeCorpus(subjects=subjects)
         (part,) = plan.present([runs.BENCHMARKS["BU-3DFE-I"]], settings or Settings())
-        return plan.record_path(part, plan.Cell(METHODS[method], fold, 2, seed), runs.RUN)
+        source = plan.run_source(METHODS[method], runs.RUN, "quick")
+        return plan.record_path(part, plan.Cell(METHODS[method], fold, 2, seed), runs.RUN, source)
 
     others = [
         address(method="full"),
