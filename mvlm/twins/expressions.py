@@ -11,7 +11,11 @@ person's own: about a quarter of the facial behaviour in 22 posed emotions (Cord
 summed up by Keltner et al. 2019, J Nonverbal Behav 43:133). That quarter is here too, at half the strength of the
 shared units, which is ours: no source says how strong it is.
 Spontaneous displays are weaker and partial (Durán & Fernández-Dols 2021, Emotion 21:1550), micro-expressions fainter
-still. Nothing here was fitted to what any method recognises.
+still. Posed ones are the less symmetric (Ekman et al. 1981, Psychophysiology 18:101; Schmidt et al. 2006 saw no
+difference); how much is ours. Nothing here was fitted to what any method recognises.
+
+The keywords of the functions are dials, see `mvlm.twins.twin.Dials`: factors of 1 that change nothing. `roster` is the
+version of `mvlm.twins.rosters`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,29 +35,38 @@ EMFACS = {
     "embarrassment": {12: 0.85, 24: 0.55, 23: 0.3, 14: 0.35, 43: 0.5, 6: 0.25},
     "pain": {4: 0.85, 6: 0.6, 7: 0.6, 9: 0.4, 10: 0.5, 43: 0.65, 20: 0.25},
 }
-# Categories of micro-expressions -> patterns of units, each as frequent as the others: the criteria by which CASME II
-# was labelled (Yan et al. 2014, PLoS ONE 9:e86041), with the negative emotions of EMFACS for "negative".
-MICRO = {
+# Roster -> categories of micro-expressions -> patterns of units, each as frequent as the others (which is ours): the
+# criteria by which CASME II was labelled (Yan et al. 2014, PLoS ONE 9:e86041), with negative emotions of EMFACS for
+# "negative" and ours for "others". Version 2 has some that the criteria do not; it goes with the results made of it.
+_MICRO = {
     "positive": ((12,), (6, 12), (6,)),
     "negative": ((4,), (4, 7), (9,), (10,), (4, 10), (1, 4), (15,)),
-    "surprise": ((1, 2), (2,), (1, 2, 5), (1, 2, 25)),
-    "repression": ((15,), (17,), (15, 17), (12, 17), (12, 24)),
+    "surprise": ((1, 2), (2,), (25,)),
+    "repression": ((15,), (17,), (15, 17)),
     "others": ((14,), (7,), (18,), (20,), (4, 14), (7, 14)),
 }
+MICRO = {
+    2: _MICRO | {
+        "surprise": ((1, 2), (2,), (1, 2, 5), (1, 2, 25)),
+        "repression": ((15,), (17,), (15, 17), (12, 17), (12, 24)),
+    },
+    3: _MICRO,
+}  # fmt: skip
 # Pairs that a face can't do at once.
 CLASHES = ((5, 43), (24, 25), (24, 26), (24, 27), (23, 25), (26, 27), (18, 20), (20, 22), (12, 18), (12, 22), (17, 27))
 # Posed strength of the four levels of BU-3DFE, on the scale of FACS A-E = 0.2-1: from slight (B) to near the maximum
-# (E).
+# (E). Ours: Yin et al. (2006) name four levels, from low to highest.
 LEVELS = (0.40, 0.60, 0.80, 1.0)
 # Spontaneous strength: most coded intensities of BP4D are A to C (Valstar et al. 2015, FERA challenge).
 SPONTANEOUS = (0.2, 0.6)
 # Of a person's usual units a spontaneous display has this share. Partial displays are the rule (Durán &
 # Fernández-Dols 2021); the number is ours.
 PARTIAL = 0.6
-# Micro-expressions: FACS A to B.
+# Micro-expressions: FACS A to B, ours.
 FAINT = (0.15, 0.4)
 
-# How many of 593 posed sequences of CK+ show a unit (Lucey et al. 2010): what people's own units are drawn from.
+# How many of 593 posed sequences of CK+ show a unit (Lucey et al. 2010): what people's own units are drawn from. The
+# rarest, the stretched mouth of surprise (27) and the nostrils (38, 39) are left out.
 _USUAL = {1: 173, 2: 116, 4: 191, 5: 102, 6: 122, 7: 119, 9: 74, 10: 21, 11: 33, 12: 111, 14: 29, 15: 89, 16: 24,
           17: 196, 18: 9, 20: 77, 23: 59, 24: 57, 25: 287, 26: 48}  # fmt: skip
 _OWN, _OWN_STRENGTH = 1 / 3, 0.5  # own units for each shared one: a quarter of all
@@ -61,7 +74,9 @@ _OWN, _OWN_STRENGTH = 1 / 3, 0.5  # own units for each shared one: a quarter of 
 Style = Mapping[str, Mapping[int, float]]
 
 
-def personal_style(rng: np.random.Generator, variation: float = 1.0) -> dict[str, dict[int, float]]:
+def personal_style(
+    rng: np.random.Generator, variation: float = 1.0, *, own: float = 1.0
+) -> dict[str, dict[int, float]]:
     """How one person shows emotions: emotion -> action unit -> strength (absent units are not shown).
 
     The same person keeps the same units through all levels and takes; strengths differ by about a quarter between units
@@ -70,15 +85,18 @@ def personal_style(rng: np.random.Generator, variation: float = 1.0) -> dict[str
     Args:
         rng: numpy Generator of this person.
         variation: factor on all that differs between people; 0 gives everybody the same prototype.
+        own: factor on the strength of a person's own units.
     """
-    return {emotion: _usual_units(emotion, rng, variation) for emotion in EMFACS}
+    return {emotion: _usual_units(emotion, rng, variation, own) for emotion in EMFACS}
 
 
-def _usual_units(emotion: str, rng: np.random.Generator, variation: float = 1.0) -> dict[int, float]:
+def _usual_units(
+    emotion: str, rng: np.random.Generator, variation: float = 1.0, own: float = 1.0
+) -> dict[int, float]:
     shares = EMFACS[emotion]
     gain = float(np.exp(-0.1 + variation * rng.normal(0, 0.18)))
     luck, strengths = rng.random(len(shares)), np.exp(variation * rng.normal(0, 0.25, len(shares)))
-    own = np.random.default_rng(rng.integers(2**63))  # however many it draws, the next emotion's stream is the same
+    apart = np.random.default_rng(rng.integers(2**63))  # however many it draws, the next emotion's stream is the same
     units = {
         unit: gain * float(strength)
         for (unit, share), drawn, strength in zip(shares.items(), luck, strengths, strict=True)
@@ -86,8 +104,8 @@ def _usual_units(emotion: str, rng: np.random.Generator, variation: float = 1.0)
     }
     if not units:  # nobody shows nothing when asked to pose: the most usual unit remains
         units = {max(shares, key=shares.get): gain}
-    for unit in _own_units(units, shares, own, variation):
-        units[unit] = _OWN_STRENGTH * gain * float(np.exp(variation * own.normal(0, 0.25)))
+    for unit in _own_units(units, shares, apart, variation):
+        units[unit] = own * _OWN_STRENGTH * gain * float(np.exp(variation * apart.normal(0, 0.25)))
     return units
 
 
@@ -115,8 +133,9 @@ def clash(unit: int, others: Iterable[int]) -> bool:
 
 
 def sample_expression(
-    emotion: str, level: float, rng: np.random.Generator, style: Style | None = None, strength: float = 1.0
-) -> Units:
+    emotion: str, level: float, rng: np.random.Generator, style: Style | None = None, strength: float = 1.0, *,
+    levels: float = 1.0, takes: float = 1.0, asymmetry: float = 1.0,
+) -> Units:  # fmt: skip
     """Action units of one posed expression.
 
     Args:
@@ -125,41 +144,58 @@ def sample_expression(
         rng: numpy Generator of this take.
         style: a `personal_style`; drawn anew when None.
         strength: factor on all intensities.
+        levels: power of `LEVELS`: how far the lower ones are below the highest.
+        takes: factor on how takes of a person differ in the strengths of units.
+        asymmetry: factor on the difference of the sides.
 
     Returns:
-        action unit -> (left, right) intensity in [0, 1.2]. Posed faces are asymmetric by about a tenth (Ekman et al.
-        1981).
+        action unit -> (left, right) intensity in [0, 1.2]. The sides differ by about a tenth.
     """
     if emotion == "neutral":
         return {}
     usual = _usual_units(emotion, rng) if style is None else style[emotion]
-    units = _take(usual, strength * float(np.interp(level, (1, 2, 3, 4), LEVELS)), rng, asymmetry=0.06)
+    reached = float(np.interp(level, (1, 2, 3, 4), [each**levels for each in LEVELS]))
+    units = _take(usual, strength * reached, rng, 0.06, takes, asymmetry)
     if emotion == "surprise" and 26 in units and np.mean(units[26]) > 0.85:  # the strongest drop is a stretch (27)
         units[27] = (0.5 * units[26][0], 0.5 * units[26][1])
     return units
 
 
-def spontaneous_expression(emotion: str, rng: np.random.Generator, style: Style, strength: float = 1.0) -> Units:
-    """Action units, as of `sample_expression`, of one unposed display: a part of the person's units, FACS A to C."""
+def spontaneous_expression(
+    emotion: str, rng: np.random.Generator, style: Style, strength: float = 1.0, *,
+    partial: float = 1.0, takes: float = 1.0, asymmetry: float = 1.0,
+) -> Units:  # fmt: skip
+    """Action units, as of `sample_expression`, of one unposed display: a part of the person's units, FACS A to C.
+
+    `partial`: factor on the share of the units that are lacking.
+    """
     usual = style[emotion]
     luck = rng.random(len(usual))
-    shown = {unit: gain for (unit, gain), drawn in zip(usual.items(), luck, strict=True) if drawn < PARTIAL}
+    share = PARTIAL + (1 - partial) * (1 - PARTIAL)
+    shown = {unit: gain for (unit, gain), drawn in zip(usual.items(), luck, strict=True) if drawn < share}
     if not shown:
         shown = {unit: usual[unit] for unit in [max(usual, key=usual.get)]}
-    return _take(shown, strength * rng.uniform(*SPONTANEOUS), rng, asymmetry=0.04)
+    return _take(shown, strength * rng.uniform(*SPONTANEOUS), rng, 0.04, takes, asymmetry)
 
 
-def micro_expression(category: str, rng: np.random.Generator, strength: float = 1.0) -> Units:
-    """Action units, as of `sample_expression`, of a micro-expression; `category`: a key of `MICRO`."""
-    pattern = MICRO[category][rng.integers(len(MICRO[category]))]
-    return _take(dict.fromkeys(pattern, 1.0), strength * rng.uniform(*FAINT), rng, asymmetry=0.12)
+def micro_expression(
+    category: str, rng: np.random.Generator, strength: float = 1.0, *,
+    takes: float = 1.0, asymmetry: float = 1.0, roster: int = 2,
+) -> Units:  # fmt: skip
+    """Action units, as of `sample_expression`, of a micro-expression; `category`: a key of `MICRO[roster]`."""
+    patterns = MICRO[roster][category]
+    pattern = patterns[rng.integers(len(patterns))]
+    return _take(dict.fromkeys(pattern, 1.0), strength * rng.uniform(*FAINT), rng, 0.12, takes, asymmetry)
 
 
-def _take(gains: Mapping[int, float], strength: float, rng: np.random.Generator, asymmetry: float) -> Units:
-    tilt = rng.normal(0, asymmetry)
+def _take(
+    gains: Mapping[int, float], strength: float, rng: np.random.Generator, tilted: float, takes: float, asymmetry: float
+) -> Units:
+    """`tilted`: by which share of the intensity one side is the stronger, as a standard deviation."""
+    tilt = asymmetry * rng.normal(0, tilted)
     units = {}
     for unit, gain in gains.items():
-        value = strength * gain * np.exp(rng.normal(0, 0.15))
-        left, right = value * (1 + tilt + rng.normal(0, 0.04)), value * (1 - tilt + rng.normal(0, 0.04))
+        value = strength * gain * np.exp(takes * rng.normal(0, 0.15))
+        left, right = (value * (1 + lean + asymmetry * rng.normal(0, 0.04)) for lean in (tilt, -tilt))
         units[unit] = (float(np.clip(left, 0, 1.2)), float(np.clip(right, 0, 1.2)))
     return units

@@ -6,15 +6,18 @@ strongest burst. Onset and offset follow the minimum-jerk curve of voluntary mov
 
 posed          one slow burst that fills the sequence, "neutral - low - high - low - neutral" within about 4 s (Yin et
                al. 2008, of BU-4DFE). How the sequence divides, and that units lag one another by about 60 ms, is ours.
-spontaneous    several bursts of 0.5 to 4 s (Ekman & Friesen 1982, J Nonverbal Behav 6:238, of felt expressions), with
-               slower onsets and irregular spacing (Schmidt et al. 2006, J Nonverbal Behav 30:37: spontaneous onsets
-               are slower and smaller than deliberate ones). They are mixed with units that have another cause, as often
-               as the coded units of BP4D occur (Zhang et al. 2014; Valstar et al. 2015), half of it ours to assume, and
-               with speech where the task asks for it: openings of the mouth at 2-7 Hz (Chandrasekaran et al. 2009,
-               PLoS Comput Biol 5:e1000436).
+spontaneous    several bursts of 2/3 to 4 s (Ekman & Friesen 1982, J Nonverbal Behav 6:238, of felt smiles), with slower
+               onsets (Schmidt et al. 2006, J Nonverbal Behav 30:37: spontaneous onsets are slower and smaller than
+               deliberate ones). How often they come, their median length and their irregular spacing are ours. They
+               are mixed with units that have another cause, so often that a coder sees each unit as often as in BP4D,
+               and with speech where the task asks for it (Zhang et al. 2014): openings of the mouth at 2-7 Hz
+               (Chandrasekaran et al. 2009, PLoS Comput Biol 5:e1000436).
 micro          one burst of 0.17 to 0.5 s with an onset of 0.065 to 0.26 s (Yan et al. 2013, J Nonverbal Behav 37:217).
 
-People blink about 17 times a minute, in any of them (Bentivoglio et al. 1997, Mov Disord 12:1028).
+People blink about 17 times a minute at rest and 26 times talking (Bentivoglio et al. 1997, Mov Disord 12:1028).
+
+The keywords of the functions are dials, see `mvlm.twins.twin.Dials`: factors of 1 that change nothing. `roster` is the
+version of `mvlm.twins.rosters`: 2 has other numbers in four places, and goes with the results that were made of it.
 """
 
 from collections.abc import Sequence
@@ -24,12 +27,27 @@ import numpy as np
 
 from mvlm.twins.expressions import SPONTANEOUS, Units
 
-BLINKS = 17 / 60  # per second
-# Share of frames in which a unit occurs in BP4D: occurrences among its 146,847 coded frames.
+BLINKS = 17 / 60  # per second, at rest
+TALKING_BLINKS = {2: BLINKS, 3: 26 / 60}  # per second, while talking
+# Tasks of BP4D in which people talk -> share of the time: interview, a film talked about, a silly song, an insult
+# answered. The tasks are those of Zhang et al. 2014, the shares ours; a little is said in the others too.
+TALKING = {2: {"T1": 0.4, "T4": 0.5, "T7": 0.3}, 3: {"T1": 0.4, "T2": 0.2, "T4": 0.5, "T7": 0.3}}
+A_LITTLE = 0.05
+# Share of frames in which a unit occurs in BP4D: occurrences among its 146,847 coded frames, as papers on the detection
+# of units count them; the class weights that public code takes from the codes say the same, to 0.2 %.
 BASE_RATES = {1: 0.211, 2: 0.171, 4: 0.203, 6: 0.461, 7: 0.549, 10: 0.594, 12: 0.562, 14: 0.466, 15: 0.169, 17: 0.343,
               23: 0.165, 24: 0.151}  # fmt: skip
-BACKGROUND = 0.5  # of the base rates: what the task did not cause
-BURST = 2.0  # s, the median length of a spontaneous burst
+# How many bursts of a unit that the task did not cause go on at a time, on average. Version 2 takes half of the base
+# rates, with which a coder sees units half as often as in BP4D; 3 takes as many as make up the base rates together with
+# the displays. What share of them a task causes, by which emotion, no source says: it follows from `EVERY`.
+OTHERS = {
+    2: {unit: 0.5 * rate for unit, rate in BASE_RATES.items()},
+    3: {1: 0.24, 2: 0.20, 4: 0.17, 6: 0.78, 7: 1.05, 10: 1.22, 12: 1.07, 14: 0.87, 15: 0.21, 17: 0.50, 23: 0.23,
+        24: 0.18},
+}  # fmt: skip
+BURST = 2.0  # s, the median length of a spontaneous burst, ours
+SHORTEST, LONGEST = {2: 0.5, 3: 2 / 3}, 4.0  # s, of a spontaneous burst
+EVERY = 6.0  # s between displays besides the first, on average, ours
 
 
 @dataclass(frozen=True)
@@ -81,17 +99,19 @@ def action_units(course: Sequence[Burst], t: float) -> Units:
     return shown
 
 
-def posed(units: Units, duration: float, rng: np.random.Generator, irregularity: float = 1.0) -> tuple[Burst, ...]:
+def posed(
+    units: Units, duration: float, rng: np.random.Generator, irregularity: float = 1.0, *, apex: float = 1.0
+) -> tuple[Burst, ...]:
     """Rest, onset, apex, offset and rest over `duration` s, and blinks; `irregularity`: factor on what varies."""
-    parts = np.array([0.08, 0.30, 0.26, 0.28, 0.08]) * np.exp(irregularity * rng.normal(0, 0.25, 5))
-    rest, onset, apex, offset, _ = (float(part) for part in duration * parts / parts.sum())
+    parts = np.array([0.08, 0.30, apex * 0.26, 0.28, 0.08]) * np.exp(irregularity * rng.normal(0, 0.25, 5))
+    rest, onset, held, offset, _ = (float(part) for part in duration * parts / parts.sum())
     lags = {unit: float(np.clip(irregularity * rng.normal(0, 0.06), -0.12, 0.12)) for unit in units}
-    return (Burst(units, rest, onset, apex, offset, lags), *blinks(duration, rng))
+    return (Burst(units, rest, onset, held, offset, lags), *blinks(duration, rng))
 
 
 def spontaneous(
     displays: Sequence[Units], duration: float, rng: np.random.Generator, *, speech: float, mixing: float = 1.0,
-    irregularity: float = 1.0,
+    irregularity: float = 1.0, length: float = 1.0, apex: float = 1.0, roster: int = 2,
 ) -> tuple[Burst, ...]:  # fmt: skip
     """Displays at irregular times over `duration` s, among other units, speech and blinks.
 
@@ -102,25 +122,35 @@ def spontaneous(
         speech: share of the time in which the person talks.
         mixing: factor on the frequency of other units and of speech.
         irregularity: factor on what varies in time.
+        length: factor on the lengths of bursts, within their bounds.
+        apex: factor on the part of a burst for which it stays.
+        roster: 2 or 3.
     """
+    speech *= mixing
+    usual, shortest = length * BURST, SHORTEST[roster]
+    how = {"irregularity": irregularity, "usual": usual, "shortest": shortest, "apex": apex}
     slot = duration / max(len(displays), 1)
     course = []
     for number, units in enumerate(displays):
         jitter = irregularity * rng.uniform(-0.5, 0.5)
-        course.append(_display(units, slot * (number + 0.35 + jitter), rng, irregularity))
-    for unit, rate in BASE_RATES.items():
-        for _ in range(rng.poisson(mixing * BACKGROUND * rate * duration / BURST)):
+        course.append(_display(units, slot * (number + 0.35 + jitter), rng, **how))
+    for unit, count in OTHERS[roster].items():
+        for _ in range(rng.poisson(mixing * count * duration / np.clip(usual, shortest, LONGEST))):
             level = rng.uniform(*SPONTANEOUS)
-            course.append(_display({unit: (level, level)}, rng.uniform(-1, duration), rng, irregularity))
-    return (*course, *_speech(duration, mixing * speech, rng), *blinks(duration, rng))
+            course.append(_display({unit: (level, level)}, rng.uniform(-1, duration), rng, **how))
+    rate = BLINKS + min(speech, 1.0) * (TALKING_BLINKS[roster] - BLINKS)
+    return (*course, *_speech(duration, speech, rng), *blinks(duration, rng, rate))
 
 
-def _display(units: Units, start: float, rng: np.random.Generator, irregularity: float) -> Burst:
-    length = float(np.clip(BURST * np.exp(irregularity * rng.normal(0, 0.5)), 0.5, 4.0))
-    parts = np.array([0.35, 0.25, 0.40]) * np.exp(irregularity * rng.normal(0, 0.4, 3))
-    onset, apex, offset = (float(part) for part in length * parts / parts.sum())
+def _display(
+    units: Units, start: float, rng: np.random.Generator, *, irregularity: float, usual: float, shortest: float,
+    apex: float,
+) -> Burst:  # fmt: skip
+    whole = float(np.clip(usual * np.exp(irregularity * rng.normal(0, 0.5)), shortest, LONGEST))
+    parts = np.array([0.35, apex * 0.25, 0.40]) * np.exp(irregularity * rng.normal(0, 0.4, 3))
+    onset, held, offset = (float(part) for part in whole * parts / parts.sum())
     lags = {unit: irregularity * abs(float(rng.normal(0, 0.15))) for unit in units}
-    return Burst(units, float(start), onset, apex, offset, lags)
+    return Burst(units, float(start), onset, held, offset, lags)
 
 
 def _speech(duration: float, share: float, rng: np.random.Generator) -> list[Burst]:
@@ -140,19 +170,21 @@ def _speech(duration: float, share: float, rng: np.random.Generator) -> list[Bur
     return syllables
 
 
-def micro(units: Units, duration: float, rng: np.random.Generator, irregularity: float = 1.0) -> tuple[Burst, ...]:
+def micro(
+    units: Units, duration: float, rng: np.random.Generator, irregularity: float = 1.0, *, apex: float = 1.0
+) -> tuple[Burst, ...]:
     """One brief burst within a clip of `duration` s (at least 0.6), and blinks.
 
     The rule of Yan et al. holds for every irregularity: at most 0.5 s, onset at most 0.26 s.
     """
     length = float(np.clip(0.335 + irregularity * rng.uniform(-0.165, 0.165), 0.17, 0.5))
     onset = float(np.clip((0.45 + irregularity * rng.uniform(-0.15, 0.15)) * length, 0.065, 0.26))
-    apex = 0.2 * (length - onset)
+    held = min(apex * 0.2, 0.8) * (length - onset)
     lead = 0.05 + rng.uniform(0, 1) * (duration - length - 0.1)
-    return (Burst(units, float(lead), onset, apex, length - onset - apex), *blinks(duration, rng))
+    return (Burst(units, float(lead), onset, held, length - onset - held), *blinks(duration, rng))
 
 
-def blinks(duration: float, rng: np.random.Generator) -> list[Burst]:
-    """Blinks at random times in `duration` s, each a quarter of a second long."""
-    starts = rng.uniform(0, duration, rng.poisson(BLINKS * duration))
+def blinks(duration: float, rng: np.random.Generator, rate: float = BLINKS) -> list[Burst]:
+    """`rate` blinks a second at random times in `duration` s, each a quarter of a second long (ours)."""
+    starts = rng.uniform(0, duration, rng.poisson(rate * duration))
     return [Burst({43: (1.0, 1.0)}, float(start), 0.08, 0.03, 0.15) for start in starts]

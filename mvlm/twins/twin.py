@@ -10,8 +10,8 @@ words what each twin is.
 """
 
 import hashlib
-from dataclasses import dataclass, fields, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -25,13 +25,13 @@ from mvlm.twins.head import head
 from mvlm.twins.sensors import SENSORS, Motion, motion, scan
 
 # Raised by themselves: the face when the head or a sensor changes, the roster when it changes who is there, which
-# expressions they show, and when.
+# expressions they show, and when. Of the roster there is a newer one already, see `rosters`.
 VERSIONS = {"face": 2, "roster": 2}
+ROSTERS = (2, 3)
 GRID_STEP = 2.6  # mm between the points of a Bosphorus scan; the real one is denser
 PICTURE = 128  # pixels, side of a texture: finer than any view of it
 # Which landmarks a corpus has; BP4D and 4DME none.
 _MARKS = {"BU-3DFE": landmarks.BND_NAMES, "Bosphorus": landmarks.LM3_NAMES, "BU-4DFE": landmarks.BND_NAMES}
-TALKING = {"T1": 0.4, "T4": 0.5, "T7": 0.3}  # BP4D: interview, silly song, insult answered; share of the time, ours
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,16 @@ class Dials:
     holes         number of holes
     pose          turning, placement and sway of the head
     landmark      error of marked points
+    levels        how far the lower levels of BU-3DFE are below the highest (a power of them)
+    takes         how takes of one person differ in the strengths of units, and strong takes in strength
+    asymmetry     how the sides of a face differ in an expression
+    own           strength of a person's own units
+    partial       share of a person's units that a spontaneous display lacks (BP4D)
+    displays      how often spontaneous displays come, besides the first (BP4D)
+    length        length of spontaneous bursts, within their bounds (BP4D)
+    speech        share of the time in which people talk (BP4D)
+    apex          part of a burst for which it stays (moving twins)
+    rim           what each frame's crop takes off by itself (moving twins)
     """
 
     strength: float = 1.0
@@ -58,28 +68,47 @@ class Dials:
     holes: float = 1.0
     pose: float = 1.0
     landmark: float = 1.0
+    levels: float = field(default=1.0, repr=False)
+    takes: float = field(default=1.0, repr=False)
+    asymmetry: float = field(default=1.0, repr=False)
+    own: float = field(default=1.0, repr=False)
+    partial: float = field(default=1.0, repr=False)
+    displays: float = field(default=1.0, repr=False)
+    length: float = field(default=1.0, repr=False)
+    speech: float = field(default=1.0, repr=False)
+    apex: float = field(default=1.0, repr=False)
+    rim: float = field(default=1.0, repr=False)
+
+    def __repr__(self):
+        """What fingerprints hash: dials that came later show only where they are turned, so that old ones stay."""
+        dials = ((each, getattr(self, each.name)) for each in fields(self))
+        return f"Dials({', '.join(f'{each.name}={factor!r}' for each, factor in dials if each.repr or factor != 1)})"
 
     def __post_init__(self):
-        for field in fields(self):
-            factor = getattr(self, field.name)
+        for each in fields(self):
+            factor = getattr(self, each.name)
             if not 0 <= factor <= 10:
-                raise ValueError(f"dial {field.name} = {factor}: expected a factor in [0, 10], 1 for the twin itself")
+                raise ValueError(f"dial {each.name} = {factor}: expected a factor in [0, 10], 1 for the twin itself")
 
 
 @dataclass(frozen=True)
 class Twin:
     """The twin of one corpus: same attributes and methods as `corpora.Corpus`.
 
-    name   one of the five corpora
-    dials  what is turned up or down; by default nothing
+    name    one of the five corpora
+    dials   what is turned up or down; by default nothing
+    roster  version of who is there and what they do, see `rosters`
     """
 
     name: str
     dials: Dials = Dials()
+    roster: int = VERSIONS["roster"]
 
     def __post_init__(self):
         if self.name not in SENSORS:
             raise ValueError(f"no twin of {self.name!r}: expected one of {', '.join(SENSORS)}")
+        if self.roster not in ROSTERS:
+            raise ValueError(f"roster {self.roster!r}: expected one of {', '.join(map(str, ROSTERS))}")
 
     kind = "twin"
     unknown = ()
@@ -96,12 +125,12 @@ class Twin:
     @cached_property
     def scans(self) -> tuple[Scan, ...]:
         """Scans of a static corpus, sorted by name; () for a moving one."""
-        return rosters.scans(self.name, _stream)
+        return rosters.scans(self.name, self.stream, self.roster)
 
     @cached_property
     def sequences(self) -> tuple[Sequence, ...]:
         """Sequences of a moving corpus, sorted by name; () for a static one."""
-        return rosters.sequences(self.name, _stream)
+        return rosters.sequences(self.name, self.stream, self.roster)
 
     @property
     def items(self) -> tuple[Scan, ...] | tuple[Sequence, ...]:
@@ -125,17 +154,17 @@ class Twin:
         person, recording = _person(self, sequence.subject), self._recording(sequence)
         t = (frame.number - rosters.FIRST[self.name]) / sequence.fps
         face = self._posed(person, timing.action_units(recording.course, t))
-        rng = _stream(self.name, sequence.name, frame.number)
+        rng = self.stream(self.name, sequence.name, frame.number)
         return _as_text(scan(face, self.sensor, rng, recording.motion.at(t)))
 
     def action_units(self, item: Scan | Sequence, t: float = 0.0):
         """What a face really does, action unit -> intensity, or (left, right), `t` seconds after the first frame."""
         if isinstance(item, Sequence):
             return timing.action_units(self.course(item), t)
-        person, take = _person(self, item.subject), _stream(self.name, item.name)
-        level = item.level or take.uniform(3.0, 4.0)  # Bosphorus has no levels: one strong take
+        person, take = _person(self, item.subject), self.stream(self.name, item.name)
+        level = item.level or self._strong(take)  # Bosphorus has no levels: one strong take
         if item.emotion:
-            return sample_expression(item.emotion, level, take, person.style, self.dials.strength)
+            return self._posing(item.emotion, level, take, person.style)
         return {int(item.code.split("_")[1]): self.dials.strength * float(take.uniform(0.7, 1.0))}  # a single unit
 
     def course(self, sequence: Sequence) -> tuple[timing.Burst, ...]:
@@ -155,16 +184,32 @@ class Twin:
         return replace(
             usual, noise=usual.noise * dials.noise, ripple=usual.ripple * dials.noise, holes=usual.holes * dials.holes,
             pose=usual.pose * dials.pose, placement=usual.placement * dials.pose, sway=usual.sway * dials.pose,
-            landmark=usual.landmark * dials.landmark,
+            landmark=usual.landmark * dials.landmark, rim=usual.rim * dials.rim,
         )  # fmt: skip
 
+    @cached_property
+    def stream(self):
+        """Words of a key -> a random stream of its own."""
+        return partial(_stream, self.roster)
+
     def __reduce__(self):
-        return Twin, (self.name, self.dials)  # not the index, which every process makes for itself
+        return Twin, (self.name, self.dials, self.roster)  # not the index, which every process makes for itself
+
+    def _strong(self, rng):
+        """The level of one strong take, 3 to 4; that range is ours."""
+        return rng.uniform(3.5 - 0.5 * self.dials.takes, 3.5 + 0.5 * self.dials.takes)
+
+    def _posing(self, emotion, level, rng, style):
+        dials = self.dials
+        return sample_expression(
+            emotion, level, rng, style, dials.strength,
+            levels=dials.levels, takes=dials.takes, asymmetry=dials.asymmetry,
+        )  # fmt: skip
 
     def _scanned(self, wanted):
         face = self._posed(_person(self, wanted.subject), self.action_units(wanted))
         # The sensor has a stream of its own: it errs the same however many units a dial leaves.
-        return scan(face, self.sensor, _stream(self.name, wanted.name, "sensor"))
+        return scan(face, self.sensor, self.stream(self.name, wanted.name, "sensor"))
 
     def _posed(self, person, units):
         """The face before any sensor, with the landmarks that the corpus has."""
@@ -179,7 +224,7 @@ class Twin:
 @lru_cache(maxsize=64)
 def _fingerprint(twin):
     index = [(item.name, len(item.frames) if isinstance(item, Sequence) else 1) for item in twin.items]
-    roster = hashlib.sha256(repr((twin.name, VERSIONS["roster"], index)).encode())
+    roster = hashlib.sha256(repr((twin.name, twin.roster, index)).encode())
     face = hashlib.sha256(repr((VERSIONS["face"], GRID_STEP, twin.dials)).encode())
     for item in twin.items[:: len(twin.items) // 3]:
         moving = isinstance(item, Sequence)
@@ -204,9 +249,9 @@ class _Recording(NamedTuple):
     motion: Motion
 
 
-def _stream(*key):
-    """A random stream that depends on the words of its key alone."""
-    digest = hashlib.sha256("/".join(map(str, (VERSIONS["roster"], *key))).encode()).digest()
+def _stream(roster, *key):
+    """A random stream that depends on the roster's version and the words of its key alone."""
+    digest = hashlib.sha256("/".join(map(str, (roster, *key))).encode()).digest()
     return np.random.default_rng(np.frombuffer(digest[:16], np.uint32))
 
 
@@ -214,34 +259,40 @@ def _stream(*key):
 @lru_cache(maxsize=4)
 def _person(twin, subject):
     """All that stays of a subject."""
-    rng = _stream(twin.name, subject)
-    who = head.random_identity(rng, sex=rosters.sex(twin.name, subject, _stream))
+    rng = twin.stream(twin.name, subject)
+    who = head.random_identity(rng, sex=rosters.sex(twin.name, subject, twin.stream))
     spread = twin.dials.identity
     if spread != 1:
         traits = {name: spread * score for name, score in who.traits.items()}
         who = replace(who, traits=traits, waves=who.waves * [spread, 1, 1, 1, 1])
-    return _Person(head.sculpt(who), personal_style(rng, twin.dials.variation), head.texture(who, PICTURE))
+    style = personal_style(rng, twin.dials.variation, own=twin.dials.own)
+    return _Person(head.sculpt(who), style, head.texture(who, PICTURE))
 
 
 @lru_cache(maxsize=4)
 def _recording(twin, name, subject, emotion, code):
     """What happens in a sequence: the course of the action units and the head's motion."""
-    dials, rng = twin.dials, _stream(twin.name, name)
-    duration = (rosters.length(twin.name, code, name, _stream) - 1) / rosters.FPS[twin.name]
+    dials, roster, rng = twin.dials, twin.roster, twin.stream(twin.name, name)
+    duration = (rosters.length(twin.name, code, name, twin.stream, roster) - 1) / rosters.FPS[twin.name]
     moved = motion(twin.sensor, rng)
     style = _person(twin, subject).style
     if twin.name == "BU-4DFE":
-        units = sample_expression(emotion, rng.uniform(3.0, 4.0), rng, style, dials.strength)
-        course = timing.posed(units, duration, rng, dials.irregularity)
+        units = twin._posing(emotion, twin._strong(rng), rng, style)
+        course = timing.posed(units, duration, rng, dials.irregularity, apex=dials.apex)
     elif twin.name == "BP4D":
-        count = 1 + rng.poisson(duration / 6)
-        shown = [spontaneous_expression(emotion, rng, style, dials.strength) for _ in range(count)]
-        speech = TALKING.get(code, 0.05)
+        one = partial(spontaneous_expression, emotion, rng, style, dials.strength, partial=dials.partial)
+        shown = [one(takes=dials.takes, asymmetry=dials.asymmetry)
+                 for _ in range(1 + rng.poisson(dials.displays * duration / timing.EVERY))]  # fmt: skip
+        speech = dials.speech * timing.TALKING[roster].get(code, timing.A_LITTLE)
         course = timing.spontaneous(
-            shown, duration, rng, speech=speech, mixing=dials.mixing, irregularity=dials.irregularity
-        )
+            shown, duration, rng, speech=speech, mixing=dials.mixing, irregularity=dials.irregularity,
+            length=dials.length, apex=dials.apex, roster=roster,
+        )  # fmt: skip
     else:
-        course = timing.micro(micro_expression(emotion, rng, dials.strength), duration, rng, dials.irregularity)
+        units = micro_expression(
+            emotion, rng, dials.strength, takes=dials.takes, asymmetry=dials.asymmetry, roster=roster
+        )
+        course = timing.micro(units, duration, rng, dials.irregularity, apex=dials.apex)
     return _Recording(course, moved)
 
 

@@ -80,11 +80,12 @@ def test_speech_opens_the_mouth_at_the_rate_of_syllables():
     assert sum(s.end - s.start for s in syllables) / 400 == pytest.approx(0.4, abs=0.12)
 
 
-@pytest.mark.parametrize("category", MICRO)
-def test_micro_expressions_are_brief_and_faint(category):
+@pytest.mark.parametrize("roster", MICRO)
+@pytest.mark.parametrize("category", MICRO[2])
+def test_micro_expressions_are_brief_and_faint(category, roster):
     rng = np.random.default_rng(0)
     for _ in range(100):
-        units = micro_expression(category, rng)
+        units = micro_expression(category, rng, roster=roster)
         burst = unblinking(micro(units, 0.8, rng, irregularity=3.0))[0]
         assert 0.17 - 1e-9 <= burst.end - burst.start <= 0.5 + 1e-9 and 0.065 <= burst.onset <= 0.26
         assert burst.start > 0 and burst.end < 0.8
