@@ -163,15 +163,15 @@ def sample_expression(
 
 def spontaneous_expression(
     emotion: str, rng: np.random.Generator, style: Style, strength: float = 1.0, *,
-    partial: float = 1.0, takes: float = 1.0, asymmetry: float = 1.0,
+    missing: float = 1.0, takes: float = 1.0, asymmetry: float = 1.0,
 ) -> Units:  # fmt: skip
     """Action units, as of `sample_expression`, of one unposed display: a part of the person's units, FACS A to C.
 
-    `partial`: factor on the share of the units that are lacking.
+    `missing`: factor on the share of the units that are missing.
     """
     usual = style[emotion]
     luck = rng.random(len(usual))
-    share = PARTIAL + (1 - partial) * (1 - PARTIAL)
+    share = PARTIAL + (1 - missing) * (1 - PARTIAL)
     shown = {unit: gain for (unit, gain), drawn in zip(usual.items(), luck, strict=True) if drawn < share}
     if not shown:
         shown = {unit: usual[unit] for unit in [max(usual, key=usual.get)]}

@@ -38,8 +38,8 @@ A_LITTLE = 0.05
 BASE_RATES = {1: 0.211, 2: 0.171, 4: 0.203, 6: 0.461, 7: 0.549, 10: 0.594, 12: 0.562, 14: 0.466, 15: 0.169, 17: 0.343,
               23: 0.165, 24: 0.151}  # fmt: skip
 # How many bursts of a unit that the task did not cause go on at a time, on average. Version 2 takes half of the base
-# rates, with which a coder sees units half as often as in BP4D; 3 takes as many as make up the base rates together with
-# the displays. What share of them a task causes, by which emotion, no source says: it follows from `EVERY`.
+# rates, with which a coder sees units less than half as often as in BP4D; 3 takes as many as make up the base rates
+# together with the displays. What part of them a task causes no source says: it follows from `EVERY`.
 OTHERS = {
     2: {unit: 0.5 * rate for unit, rate in BASE_RATES.items()},
     3: {1: 0.24, 2: 0.20, 4: 0.17, 6: 0.78, 7: 1.05, 10: 1.22, 12: 1.07, 14: 0.87, 15: 0.21, 17: 0.50, 23: 0.23,

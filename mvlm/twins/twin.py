@@ -47,11 +47,11 @@ class Dials:
     holes         number of holes
     pose          turning, placement and sway of the head
     landmark      error of marked points
-    levels        how far the lower levels of BU-3DFE are below the highest (a power of them)
+    levels        how far lower levels are below the highest (a power of them)
     takes         how takes of one person differ in the strengths of units, and strong takes in strength
     asymmetry     how the sides of a face differ in an expression
     own           strength of a person's own units
-    partial       share of a person's units that a spontaneous display lacks (BP4D)
+    missing       share of a person's units that a spontaneous display leaves out (BP4D)
     displays      how often spontaneous displays come, besides the first (BP4D)
     length        length of spontaneous bursts, within their bounds (BP4D)
     speech        share of the time in which people talk (BP4D)
@@ -72,7 +72,7 @@ class Dials:
     takes: float = field(default=1.0, repr=False)
     asymmetry: float = field(default=1.0, repr=False)
     own: float = field(default=1.0, repr=False)
-    partial: float = field(default=1.0, repr=False)
+    missing: float = field(default=1.0, repr=False)
     displays: float = field(default=1.0, repr=False)
     length: float = field(default=1.0, repr=False)
     speech: float = field(default=1.0, repr=False)
@@ -280,7 +280,7 @@ def _recording(twin, name, subject, emotion, code):
         units = twin._posing(emotion, twin._strong(rng), rng, style)
         course = timing.posed(units, duration, rng, dials.irregularity, apex=dials.apex)
     elif twin.name == "BP4D":
-        one = partial(spontaneous_expression, emotion, rng, style, dials.strength, partial=dials.partial)
+        one = partial(spontaneous_expression, emotion, rng, style, dials.strength, missing=dials.missing)
         shown = [one(takes=dials.takes, asymmetry=dials.asymmetry)
                  for _ in range(1 + rng.poisson(dials.displays * duration / timing.EVERY))]  # fmt: skip
         speech = dials.speech * timing.TALKING[roster].get(code, timing.A_LITTLE)

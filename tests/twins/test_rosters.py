@@ -195,7 +195,7 @@ def film(place=4, **dials):
 
 
 def test_displays_can_be_complete_and_rare():
-    complete, usual = (film(mixing=0.0, partial=share) for share in (0.0, 1.0))
+    complete, usual = (film(mixing=0.0, missing=share) for share in (0.0, 1.0))
     sizes = [[len(b.units) for b in bursts(course)] for course in (complete, usual)]
     assert len(sizes[0]) == len(sizes[1]) and set(sizes[0]) == {max(sizes[0])} and sum(sizes[1]) < sum(sizes[0])
     counts = {share: sum(len(bursts(film(place, mixing=0.0, displays=share))) for place in range(40))

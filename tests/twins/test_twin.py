@@ -245,7 +245,7 @@ def test_dials_at_one_are_the_twin_itself(twin):
 
 @pytest.mark.parametrize("dial", [field.name for field in fields(Dials)])
 def test_each_dial_moves_faces_or_marks(dial):
-    moving = ("mixing", "irregularity", "partial", "displays", "length", "speech", "apex", "rim")
+    moving = ("mixing", "irregularity", "missing", "displays", "length", "speech", "apex", "rim")
     name = "BP4D" if dial in moving else "BU-3DFE"
     twin, turned = Twin(name), Twin(name, dials=Dials(**{dial: 2.0}))
     if dial == "rim":
