@@ -5,21 +5,30 @@ processes (ranks, pools, a cluster, kernels) is one group on one worker, and so 
 come first, so that the workers end together. No test depends on the order.
 """
 
+from __future__ import annotations
+
+import json
 import multiprocessing
 import pickle
 import traceback
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from mvlm.ranks.launch import Devices
 
 TESTS = Path(__file__).parent
 MOST, SECONDS = 4, 300
 PROCESSES = """study/test_full_profile ranks/test_launch training/test_towers cache/test_scheduler
     study/items/test_fig4_fig5 cache/test_workers publish/test_crash ranks/test_gather publish/test_notebooks
-    bench/test_gpu""".split()
+    bench/test_gpu study/items/test_fig7""".split()
 LONGEST = ("publish/test_committed_notebooks", "processes")
 
 
@@ -62,6 +71,13 @@ class Ranks:
         assert not errors, "\n".join(errors)
         return [value for _, value in returned]
 
+    def launch(self, function: str, told: dict, planned: Devices, *, threads: int = 1) -> None:
+        """In place of `mvlm.ranks.launch.launch`, whose ranks would import torch first."""
+        assert threads == 1  # as in the pool
+        module, _, name = function.partition(":")
+        call = partial(getattr(import_module(module), name), **json.loads(json.dumps(told)))
+        self.run(call, size=planned.ranks)
+
 
 def _work(rank: int, pipe: Connection) -> None:
     import torch
@@ -95,8 +111,6 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ranks]:
 @pytest.fixture(scope="session")
 def tiny_vit(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A vision transformer of open_clip's that is small enough for a test, with random weights: its model name."""
-    import json
-
     import open_clip
     import torch
     from safetensors.torch import save_file

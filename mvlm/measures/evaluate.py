@@ -48,11 +48,16 @@ def knn(
 
 
 def linear_probe(
-    train_x: np.ndarray, train_y: np.ndarray, train_subjects: np.ndarray, test_x: np.ndarray
+    train_x: np.ndarray,
+    train_y: np.ndarray,
+    train_subjects: np.ndarray,
+    test_x: np.ndarray,
+    *,
+    strengths: tuple[float, ...] = STRENGTHS,
 ) -> np.ndarray:
     """(M,) prediction of an L2-regularised logistic regression on standardised features.
 
-    The penalty is the best of `STRENGTHS` by accuracy over `INNER_FOLDS` inner folds of the training subjects (N,), no
+    The penalty is the best of `strengths` by accuracy over `INNER_FOLDS` inner folds of the training subjects (N,), no
     subject on both sides; of equal ones the stronger penalty.
     """
     from sklearn.model_selection import GroupKFold
@@ -63,10 +68,10 @@ def linear_probe(
         raise ValueError(f"train_subjects must have the shape {train_y.shape}, got {subjects.shape}")
     if len(np.unique(subjects)) < INNER_FOLDS:
         raise ValueError(f"the probe needs {INNER_FOLDS} training subjects or more, got {len(np.unique(subjects))}")
-    right = np.zeros(len(STRENGTHS))
+    right = np.zeros(len(strengths))
     for fit, check in GroupKFold(INNER_FOLDS).split(train_x, train_y, subjects):
-        right += (_probe(train_x[fit], train_y[fit], train_x[check], STRENGTHS) == train_y[check]).sum(1)
-    return _probe(train_x, train_y, test_x, STRENGTHS[: right.argmax() + 1])[-1]
+        right += (_probe(train_x[fit], train_y[fit], train_x[check], strengths) == train_y[check]).sum(1)
+    return _probe(train_x, train_y, test_x, strengths[: right.argmax() + 1])[-1]
 
 
 def fixed_probe(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, *, strength: float) -> np.ndarray:

@@ -24,7 +24,13 @@ STRENGTH = 1.0  # inverse penalty of a probe that has no inner folds to choose i
 PROBED_SCANS = 6  # of a training subject, for the question from where a view is taken
 
 
-def inspect(method: Method, fold: Fold, prompts: Prompts, steps: int | None = None) -> dict[str, object]:
+def inspect(
+    method: Method,
+    fold: Fold,
+    prompts: Prompts,
+    steps: int | None = None,
+    strengths: tuple[float, ...] = evaluate.STRENGTHS,
+) -> dict[str, object]:
     """One inspection; arguments as of `mvlm.study.record.record`.
 
     Returns:
@@ -65,7 +71,9 @@ def inspect(method: Method, fold: Fold, prompts: Prompts, steps: int | None = No
         "yaw": yaw(adapted(train_views), adapted(test_views), train.subjects, seed=seed).tolist(),
         "labelled": {
             str(share): {"subjects": of, "predicted": [[emotions[c] for c in said] for said in draws]}
-            for share, (of, draws) in labelled(train_x, train_y, train.subjects, test_x, seed=seed).items()
+            for share, (of, draws) in labelled(
+                train_x, train_y, train.subjects, test_x, seed=seed, strengths=strengths
+            ).items()
         },
         "clusters": restarts(train_x, train_y, test_x, test_y, prompts, seed=seed),
     }
@@ -111,7 +119,13 @@ def yaw(train: np.ndarray, test: np.ndarray, subjects: np.ndarray, *, seed: int)
 
 
 def labelled(
-    train_x: np.ndarray, train_y: np.ndarray, subjects: np.ndarray, test_x: np.ndarray, *, seed: int
+    train_x: np.ndarray,
+    train_y: np.ndarray,
+    subjects: np.ndarray,
+    test_x: np.ndarray,
+    *,
+    seed: int,
+    strengths: tuple[float, ...] = evaluate.STRENGTHS,
 ) -> dict[int, tuple[int, list[np.ndarray]]]:
     """Predictions by a linear probe that gets the labels of a few training subjects, all of each.
 
@@ -130,7 +144,7 @@ def labelled(
             chosen = np.isin(subjects, rng.choice(every, count, replace=False))
             rows, labels = train_x[chosen], train_y[chosen]
             if count >= evaluate.INNER_FOLDS:
-                said.append(evaluate.linear_probe(rows, labels, subjects[chosen], test_x))
+                said.append(evaluate.linear_probe(rows, labels, subjects[chosen], test_x, strengths=strengths))
             else:
                 said.append(evaluate.fixed_probe(rows, labels, test_x, strength=STRENGTH))
         found[share] = count, said

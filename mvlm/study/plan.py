@@ -30,6 +30,7 @@ END_TO_END = "mvlm.study.full_profile:one"  # what a run of the full profile exe
 FOLDS, SMOKE_FOLDS = 10, 2
 SMOKE_SUBJECTS = 6
 SMOKE_STEPS = 4  # of training: enough for weights to differ
+SMOKE_STRENGTHS = (1.0,)  # of the probe: nothing to choose
 FEWEST_SUBJECTS = 4  # three to train on, which the probe's inner folds need
 
 
@@ -221,10 +222,15 @@ def _experiment(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Exper
     if chosen.profile == "full":
         content["training"] = chosen.training.content()
     else:
-        content |= {"images": image_source()} | training(chosen)
+        content |= {"images": image_source()} | cheaper(chosen)
     return Experiment(benchmark, corpus, samples, subjects, content, bad)
 
 
 def training(chosen: Settings) -> dict[str, int]:
     """How adapters are trained where it is not as usual: arguments of `mvlm.method.adapt`."""
     return {"steps": SMOKE_STEPS} if chosen.profile == "smoke" else {}
+
+
+def cheaper(chosen: Settings) -> dict[str, object]:
+    """What a record is computed with where it is not as usual: arguments of `mvlm.study.record.record`."""
+    return training(chosen) | ({"strengths": SMOKE_STRENGTHS} if chosen.profile == "smoke" else {})

@@ -63,6 +63,7 @@ def score(
     prompts: Prompts,
     *,
     seed: int,
+    strengths: tuple[float, ...],
 ) -> Scores:
     """Every protocol on unit rows (N, D) and (M, D) of `represent`; whatever is fitted is fitted on the N."""
     clusters, names = named_clusters(train_x, prompts, seed=seed)
@@ -70,7 +71,7 @@ def score(
     return Scores(
         zero_shot=predict(method, test_x, prompts),
         knn=evaluate.knn(train_x, train_y, test_x, k=min(NEIGHBOURS, len(train_x))),
-        probe=evaluate.linear_probe(train_x, train_y, train_subjects, test_x),
+        probe=evaluate.linear_probe(train_x, train_y, train_subjects, test_x, strengths=strengths),
         cluster=quality.predicted,
         ari=quality.ari,
         nmi=quality.nmi,
@@ -78,7 +79,13 @@ def score(
     )
 
 
-def record(method: Method, fold: Fold, prompts: Prompts, steps: int | None = None) -> dict[str, object]:
+def record(
+    method: Method,
+    fold: Fold,
+    prompts: Prompts,
+    steps: int | None = None,
+    strengths: tuple[float, ...] = evaluate.STRENGTHS,
+) -> dict[str, object]:
     """One run on frozen embeddings, as `mvlm.study.run` describes its record from `names` on.
 
     A transductive method trains on the test samples too, without their labels; what is measured afterwards is fitted on
@@ -87,6 +94,7 @@ def record(method: Method, fold: Fold, prompts: Prompts, steps: int | None = Non
     Args:
         method, fold, prompts: what is run.
         steps: of each round's training; None: as usual.
+        strengths: among which the probe chooses its inverse penalty.
     """
     views, test_views = fold.train.views(), fold.test.views()
     unlabelled, subjects, truth = views, fold.train.subjects, fold.classes(fold.train)
@@ -96,7 +104,7 @@ def record(method: Method, fold: Fold, prompts: Prompts, steps: int | None = Non
     told = {"truth": method.may_know(truth), "subjects": subjects, "steps": steps}
     adapter, rounds = adapt(method, unlabelled, prompts, seed=fold.seed, **told)
     rows = represent(method, *(x if adapter is None else adapter.apply(x) for x in (views[0], test_views[0])))
-    found = results(method, fold, prompts, rows, rounds, truth)
+    found = results(method, fold, prompts, rows, rounds, truth, strengths)
     if adapter is None:
         return found | {"weights": None}
     from mvlm.weights import digest  # here and not above: it brings torch
@@ -105,7 +113,13 @@ def record(method: Method, fold: Fold, prompts: Prompts, steps: int | None = Non
 
 
 def results(
-    method: Method, fold: Fold, prompts: Prompts, rows: Sequence[np.ndarray], rounds: Rounds, truth: np.ndarray
+    method: Method,
+    fold: Fold,
+    prompts: Prompts,
+    rows: Sequence[np.ndarray],
+    rounds: Rounds,
+    truth: np.ndarray,
+    strengths: tuple[float, ...] = evaluate.STRENGTHS,
 ) -> dict[str, object]:
     """What the record of a run says, of whichever trainer, but for the hash of its weights.
 
@@ -115,10 +129,12 @@ def results(
         rows: (N, D) and (M, D) of `represent`, by the trained model.
         rounds: what it was trained on.
         truth: (N',) true classes of the samples that it was trained on, which score the labels.
+        strengths: among which the probe chooses its inverse penalty.
     """
     train, test = fold.train, fold.test
     (train_x, test_x), train_y, test_y = rows, fold.classes(train), fold.classes(test)
-    scores = score(train_x, train_y, train.subjects, test_x, test_y, method, prompts, seed=fold.seed)
+    how = {"seed": fold.seed, "strengths": strengths}
+    scores = score(train_x, train_y, train.subjects, test_x, test_y, method, prompts, **how)
     named = {
         protocol: [fold.emotions[c] for c in getattr(scores, protocol)]
         for protocol in ("zero_shot", "knn", "probe", "cluster")

@@ -22,7 +22,7 @@ from mvlm.study import full_profile
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.embeddings import Embedded, frozen
 from mvlm.study.methods import METHODS, TABLE_METHODS
-from mvlm.study.plan import Experiment, Kind, Planned, planned, training
+from mvlm.study.plan import Experiment, Kind, Planned, cheaper, planned
 from mvlm.study.record import record
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def compute(missing: Sequence[Planned], chosen: Settings, kind: Kind) -> None:
             own, prompts = embedded(experiment, chosen)
             known[name] = embedded(experiment.source, chosen)[0] if experiment.source else own, own, prompts
         *samples, prompts = known[name]
-        arguments = {"method": each.cell.method, "fold": each.fold(*samples), "prompts": prompts, **training(chosen)}
+        arguments = {"method": each.cell.method, "fold": each.fold(*samples), "prompts": prompts, **cheaper(chosen)}
         tasks.append({"path": each.path, "compute": kind.compute, "arguments": arguments, "head": each.head})
     # Cheap and dear runs mixed: the estimate is made from the first ones, and no worker ends long after the other.
     tasks = [tasks[i] for i in np.random.default_rng(0).permutation(len(tasks))]

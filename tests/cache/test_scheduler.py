@@ -85,7 +85,7 @@ def test_two_commands_at_once_do_no_harm(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(runs, "embedded", embeddings_in(own[0]))
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path / "one")
     runs.run(("BU-4DFE",), ("baseline", "pairs"), Settings(profile="smoke", jobs=1))
-    context = get_context("spawn")
+    context = get_context("forkserver")
     both = [context.Process(target=made_by_hand, args=(str(tmp_path / "two"), str(folder))) for folder in own[1:]]
     for process in both:
         process.start()

@@ -31,6 +31,7 @@ def execute_here(name: str, folder: Path, parameters: dict, executed: Path) -> N
     text = (folder / f"{name}.ipynb").read_text(encoding="utf-8")
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance(user_module=ModuleType("cells"))  # a module of another name than `__main__`
+    shell.display_formatter.active_types = ["text/plain"]  # pictures are drawn for files, not once more for a page
     with matplotlib.rc_context():
         for cell in json.loads(text)["cells"]:
             if cell["cell_type"] == "code":

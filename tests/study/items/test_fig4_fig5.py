@@ -1,6 +1,6 @@
 """Fig. 4 and 5: what is measured, what is drawn, and what is said where nothing was measured.
 
-More than 20 s: two launches of ranks, which import torch, and a notebook in a kernel.
+More than 20 s: ranks that train for five epochs, and a notebook in a kernel.
 """
 
 import json
@@ -41,12 +41,20 @@ def test_epochs_are_the_same_samples_for_every_number_of_ranks():
                 assert np.array_equal(np.sort(seen), np.arange(fig4_fig5.SAMPLES))
 
 
-def test_ranks_are_measured_one_launch_each():
+def test_ranks_are_measured_one_launch_each(ranks, monkeypatch: pytest.MonkeyPatch):
+    launches = []
+
+    def launch(*told, threads: int) -> None:
+        launches.append(told[-1].ranks)
+        ranks.launch(*told, threads=threads)
+
+    monkeypatch.setattr(fig4_fig5, "launch", launch)
     record = fig4_fig5.measure(Settings(), ranks=(1, 2), batches=(4, 8), samples=24, epochs=5)
     assert [(row["ranks"], row["batch"], row["global_batch"]) for row in record["rows"]] == [
         (1, 4, 4), (1, 8, 8), (2, 4, 8), (2, 8, 16),
     ]  # fmt: skip
     assert all(len(row["seconds"]) == 5 and min(row["seconds"]) > 0 for row in record["rows"])
+    assert launches == [1, 2]
     assert record["threads"] == 1 and record["machine"]["backend"] == "gloo" and record["machine"]["device"]
     assert "batch" not in record["training"] and record["training"]["image"] == "all"
     json.dumps(record)

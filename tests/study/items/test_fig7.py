@@ -1,6 +1,6 @@
 """Fig. 7: what is measured on the heat of sequences, and how it is put together.
 
-More than 20 s: towers are trained end to end by a rank of their own, and explained.
+More than 20 s: towers are trained end to end by a rank, and explained.
 """
 
 from dataclasses import replace
@@ -117,7 +117,10 @@ def test_subjects_can_be_explained_apart(task: fig7_heat.Task):
     assert np.allclose(together.heat, apart[0].heat + apart[1].heat, atol=1e-4)
 
 
-def test_the_full_profile_explains_towers_that_were_trained(task: fig7_heat.Task, tmp_path: Path, monkeypatch):
+def test_the_full_profile_explains_towers_that_were_trained(
+    task: fig7_heat.Task, ranks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(full_profile, "launch", ranks.launch)
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path)
     monkeypatch.setitem(METHODS, fig7.METHOD, replace(METHODS[fig7.METHOD], rounds=1))
     chosen = Settings(profile="smoke", training=Training(epochs=1, batch=4, rate=1e-3), devices="cpu")
