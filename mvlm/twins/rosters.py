@@ -69,7 +69,7 @@ def sex(name: str, subject: str, stream: Stream) -> str | None:
 
 def ancestry(name: str, subject: str, stream: Stream) -> str | None:
     """Code of a subject's ancestry: what the names of a BU-3DFE scan say, elsewhere drawn so that each has as many
-    subjects as published; None for 4DME. No face shows it yet: the head has no such trait.
+    subjects as published; None for 4DME. The formula head has no such trait.
     """
     return _ancestries(name, stream)[subject] if name in _ANCESTRIES else None
 

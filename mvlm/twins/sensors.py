@@ -1,8 +1,7 @@
 """What a scanner makes of a face: pose, crop, holes, noise. One `Sensor` per corpus, from published figures.
 
-BU-3DFE: 3dMDface, stereo photogrammetry, RMS error below 0.2 mm (Yin et al. 2006); the noise and ripple here make 0.29
-mm, which is too much and to be mended with the next version of the face. Bosphorus: Inspeck Mega Capturor II,
-structured light, 0.3/0.3/0.4 mm in x/y/z, one viewpoint, so a depth grid with self-occlusion (Savran et al. 2008).
+BU-3DFE: 3dMDface, stereo photogrammetry, RMS error below 0.2 mm (Yin et al. 2006). Bosphorus: Inspeck Mega Capturor
+II, structured light, 0.3/0.3/0.4 mm in x/y/z, one viewpoint, so a depth grid with self-occlusion (Savran et al. 2008).
 BU-4DFE: Di3D, passive stereo, RMS error 0.2 mm (Yin et al. 2008); BP4D: the same system (Zhang et al. 2014); 4DME: its
 successor DI4D (Li et al. 2022), for which the same figure is assumed. Each of their frames is triangulated by itself.
 How noise and ripple share the error, how many holes there are, and how a head is held and sways, is this project's
@@ -29,13 +28,16 @@ class Sensor:
     rim: float = 1.5  # mm, standard deviation of what each side of such a frame loses
 
 
-SENSORS = {
-    "BU-3DFE": Sensor(noise=0.15, ripple=0.25, holes=0.6, pose=4.0, placement=5.0, landmark=1.0),
+_SENSORS = {
+    "BU-3DFE": Sensor(noise=0.12, ripple=0.16, holes=0.6, pose=4.0, placement=5.0, landmark=1.0),
     "Bosphorus": Sensor(noise=0.30, ripple=0.30, holes=1.0, pose=3.0, placement=8.0, landmark=1.0),
     "BU-4DFE": Sensor(0.12, 0.16, holes=0.4, pose=3.0, placement=5.0, landmark=1.0, sway=1.0, moving=True),
     "BP4D": Sensor(0.12, 0.16, holes=0.4, pose=5.0, placement=15.0, landmark=1.0, sway=5.0, moving=True),
     "4DME": Sensor(0.12, 0.16, holes=0.4, pose=3.0, placement=5.0, landmark=1.0, sway=0.7, moving=True),
 }
+# Roster -> corpus -> its sensor. Version 2 errs by 0.29 mm where the makers of 3dMDface say less than 0.2; it goes with
+# the results that were made of it.
+SENSORS = {2: _SENSORS | {"BU-3DFE": replace(_SENSORS["BU-3DFE"], noise=0.15, ripple=0.25)}, 3: _SENSORS}
 
 
 class Motion(NamedTuple):

@@ -39,7 +39,7 @@ BASE_RATES = {1: 0.211, 2: 0.171, 4: 0.203, 6: 0.461, 7: 0.549, 10: 0.594, 12: 0
               23: 0.165, 24: 0.151}  # fmt: skip
 # How many bursts of a unit that the task did not cause go on at a time, on average. Version 2 takes half of the base
 # rates, with which a coder sees units less than half as often as in BP4D; 3 takes as many as make up the base rates
-# together with the displays. What part of them a task causes no source says: it follows from `EVERY`.
+# together with the displays.
 OTHERS = {
     2: {unit: 0.5 * rate for unit, rate in BASE_RATES.items()},
     3: {1: 0.24, 2: 0.20, 4: 0.17, 6: 0.78, 7: 1.05, 10: 1.22, 12: 1.07, 14: 0.87, 15: 0.21, 17: 0.50, 23: 0.23,
@@ -47,7 +47,8 @@ OTHERS = {
 }  # fmt: skip
 BURST = 2.0  # s, the median length of a spontaneous burst, ours
 SHORTEST, LONGEST = {2: 0.5, 3: 2 / 3}, 4.0  # s, of a spontaneous burst
-EVERY = 6.0  # s between displays besides the first, on average, ours
+# s between displays besides the first, on average, ours: in 3 so many that a half of what a coder sees is the task's.
+EVERY = {2: 6.0, 3: 1.7}
 
 
 @dataclass(frozen=True)

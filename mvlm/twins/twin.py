@@ -1,4 +1,4 @@
-"""Synthetic twins: corpora with the subjects, classes, levels and file names of the licensed ones, made by the head.
+"""Synthetic twins: corpora with the subjects, classes, levels and file names of the licensed ones, drawn.
 
 A twin is used exactly as the folder of the real corpus is: an index of scans or sequences, and meshes on demand. Every
 scan and every frame is drawn from random streams of its own (roster, corpus, subject, scan or sequence, frame), so that
@@ -21,17 +21,18 @@ from mvlm.faces.formats import bnt, landmarks
 from mvlm.faces.mesh import Mesh
 from mvlm.twins import rosters, timing
 from mvlm.twins.expressions import micro_expression, personal_style, sample_expression, spontaneous_expression
+from mvlm.twins.face import face as anny
 from mvlm.twins.head import head
 from mvlm.twins.sensors import SENSORS, Motion, motion, scan
 
 # Raised by themselves: the face when the head or a sensor changes, the roster when it changes who is there, which
 # expressions they show, and when. Of the roster there is a newer one already, see `rosters`.
 VERSIONS = {"face": 2, "roster": 2}
-ROSTERS = (2, 3)
 GRID_STEP = 2.6  # mm between the points of a Bosphorus scan; the real one is denser
 PICTURE = 128  # pixels, side of a texture: finer than any view of it
 # Which landmarks a corpus has; BP4D and 4DME none.
 _MARKS = {"BU-3DFE": landmarks.BND_NAMES, "Bosphorus": landmarks.LM3_NAMES, "BU-4DFE": landmarks.BND_NAMES}
+FACES = {"formula": head, "anny": anny}  # what draws the people
 
 
 @dataclass(frozen=True)
@@ -98,17 +99,21 @@ class Twin:
     name    one of the five corpora
     dials   what is turned up or down; by default nothing
     roster  version of who is there and what they do, see `rosters`
+    face    a key of `FACES`: what draws it; who shows what, and when, is the same with either
     """
 
     name: str
     dials: Dials = Dials()
     roster: int = VERSIONS["roster"]
+    face: str = "formula"
 
     def __post_init__(self):
-        if self.name not in SENSORS:
-            raise ValueError(f"no twin of {self.name!r}: expected one of {', '.join(SENSORS)}")
-        if self.roster not in ROSTERS:
-            raise ValueError(f"roster {self.roster!r}: expected one of {', '.join(map(str, ROSTERS))}")
+        if self.roster not in SENSORS:
+            raise ValueError(f"roster {self.roster!r}: expected one of {', '.join(map(str, SENSORS))}")
+        if self.name not in SENSORS[self.roster]:
+            raise ValueError(f"no twin of {self.name!r}: expected one of {', '.join(SENSORS[self.roster])}")
+        if self.face not in FACES:
+            raise ValueError(f"no face {self.face!r}: expected one of {', '.join(FACES)}")
 
     kind = "twin"
     unknown = ()
@@ -180,7 +185,7 @@ class Twin:
     @cached_property
     def sensor(self):
         """The corpus' sensor, as far as the dials leave it."""
-        usual, dials = SENSORS[self.name], self.dials
+        usual, dials = SENSORS[self.roster][self.name], self.dials
         return replace(
             usual, noise=usual.noise * dials.noise, ripple=usual.ripple * dials.noise, holes=usual.holes * dials.holes,
             pose=usual.pose * dials.pose, placement=usual.placement * dials.pose, sway=usual.sway * dials.pose,
@@ -193,7 +198,7 @@ class Twin:
         return partial(_stream, self.roster)
 
     def __reduce__(self):
-        return Twin, (self.name, self.dials, self.roster)  # not the index, which every process makes for itself
+        return Twin, (self.name, self.dials, self.roster, self.face)  # not the index: every process makes its own
 
     def _strong(self, rng):
         """The level of one strong take, 3 to 4; that range is ours."""
@@ -213,7 +218,7 @@ class Twin:
 
     def _posed(self, person, units):
         """The face before any sensor, with the landmarks that the corpus has."""
-        face = head.pose(person.bust, {unit: np.minimum(level, 1.5) for unit, level in units.items()})
+        face = FACES[self.face].pose(person.bust, {unit: np.minimum(level, 1.5) for unit, level in units.items()})
         marks = {name: face.landmarks[name] for name in _MARKS.get(self.name, ()) if name in face.landmarks}
         return replace(face, landmarks=marks, texture=person.picture)
 
@@ -226,6 +231,8 @@ def _fingerprint(twin):
     index = [(item.name, len(item.frames) if isinstance(item, Sequence) else 1) for item in twin.items]
     roster = hashlib.sha256(repr((twin.name, twin.roster, index)).encode())
     face = hashlib.sha256(repr((VERSIONS["face"], GRID_STEP, twin.dials)).encode())
+    if twin.face != "formula":
+        face.update(twin.face.encode())
     for item in twin.items[:: len(twin.items) // 3]:
         moving = isinstance(item, Sequence)
         middle = len(item.frames) // 2 if moving else 0
@@ -239,7 +246,7 @@ def _fingerprint(twin):
 
 
 class _Person(NamedTuple):
-    bust: head.Bust
+    bust: head.Bust | anny.Bust
     style: dict
     picture: np.ndarray  # (PICTURE, PICTURE, 3) uint8 albedo
 
@@ -259,14 +266,18 @@ def _stream(roster, *key):
 @lru_cache(maxsize=4)
 def _person(twin, subject):
     """All that stays of a subject."""
-    rng = twin.stream(twin.name, subject)
-    who = head.random_identity(rng, sex=rosters.sex(twin.name, subject, twin.stream))
-    spread = twin.dials.identity
-    if spread != 1:
+    rng, spread = twin.stream(twin.name, subject), twin.dials.identity
+    said = {"sex": rosters.sex(twin.name, subject, twin.stream)}
+    who = head.random_identity(rng, **said)  # drawn for either face: the style after it is the same
+    style = personal_style(rng, twin.dials.variation, own=twin.dials.own)
+    if twin.face == "anny":
+        said |= {of: getattr(rosters, of)(twin.name, subject, twin.stream) for of in ("ancestry", "age")}
+        who = anny.random_identity(twin.stream(twin.name, subject, twin.face), **said, spread=spread)
+    elif spread != 1:
         traits = {name: spread * score for name, score in who.traits.items()}
         who = replace(who, traits=traits, waves=who.waves * [spread, 1, 1, 1, 1])
-    style = personal_style(rng, twin.dials.variation, own=twin.dials.own)
-    return _Person(head.sculpt(who), style, head.texture(who, PICTURE))
+    draw = FACES[twin.face]
+    return _Person(draw.sculpt(who), style, draw.texture(who, PICTURE))
 
 
 @lru_cache(maxsize=4)
@@ -282,7 +293,7 @@ def _recording(twin, name, subject, emotion, code):
     elif twin.name == "BP4D":
         one = partial(spontaneous_expression, emotion, rng, style, dials.strength, missing=dials.missing)
         shown = [one(takes=dials.takes, asymmetry=dials.asymmetry)
-                 for _ in range(1 + rng.poisson(dials.displays * duration / timing.EVERY))]  # fmt: skip
+                 for _ in range(1 + rng.poisson(dials.displays * duration / timing.EVERY[roster]))]  # fmt: skip
         speech = dials.speech * timing.TALKING[roster].get(code, timing.A_LITTLE)
         course = timing.spontaneous(
             shown, duration, rng, speech=speech, mixing=dials.mixing, irregularity=dials.irregularity,
