@@ -68,7 +68,8 @@ def test_the_picture_names_its_views():
     assert [title for title in titles if title] == view_names(yaws)
 
 
-def test_probabilities_are_the_models_own(scans: Path):
+def test_probabilities_are_the_models_own(scans: Path, monkeypatch):
+    monkeypatch.setattr(Twin, "by_nose", False)  # files are aligned anew, until twins are too
     smile, moving = classify.classify([scans / "smile.wrl", scans / "surprise"], Settings())
     model = load_model()
     views = project(read_mesh(scans / "smile.wrl"), size=model.image_size)

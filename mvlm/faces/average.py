@@ -15,11 +15,11 @@ FILE = Path(__file__).with_name("average.npz")
 
 @lru_cache(maxsize=1)
 def average() -> dict[str, np.ndarray]:
-    """The average face, upright and frontal, nose tip at the origin, mm.
+    """The average face as the formula head makes it, nose tip at the origin, mm.
 
     Returns:
-        points, normals: (N, 3) of its upper half, see `mvlm.faces.pose.Patch`;
-        marks: (3, 3) centres of the left and right eye, nose tip;
+        points, normals: (N, 3) of its upper half, see `mvlm.faces.registration.Patch`;
+        corners: (4, 3) outer and inner corner of the left eye, then of the right eye;
         names, landmarks: (L,) and (L, 3) of its landmarks.
     """
     with np.load(FILE) as file:

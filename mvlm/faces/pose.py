@@ -1,4 +1,23 @@
-"""Where a face is: which way it looks, and the tip of its nose. From landmarks, or else by its shape."""
+"""Where a face is: which way it looks, and the tip of its nose. From landmarks, or else by its shape.
+
+*Upright and frontal* is defined by the four corners of the eyes and by subnasale, the point below the nose where it
+meets the upper lip; neither the length of the nose nor its tip, lips or chin count:
+
+- x runs through the eyes: from the middle of the right eye's corners to the middle of the left eye's;
+- the direction from the middle of all four corners to subnasale, less its part along x, points `FORWARD` degrees to
+  the front of straight down.
+
+These 30 degrees are, to the nearest five, those of an adult's head in its natural position, Frankfurt horizontal
+level: the soft tissue of the orbit's lower rim lies 19 mm (women) and 22 mm (men) behind the vertical through subnasale
+(Arnett et al. 1999, Am J Orthod Dentofacial Orthop 116:239-253), the corners of the eyes about 5 mm further back (this
+project's estimate), and subnasale some 44 mm below them (nasal height of 50 mm, Farkas 1994, less the 6 mm that nasion
+lies above the corners). People differ about it, and so do face models, whose makers hold a face upright by eye.
+
+No landmark set has subnasale, and what its points of the nose are called and where they lie differs. So it is searched
+on the surface: in the middle plane, near the lowest points marked on the nose (or where the average face, laid upon a
+face without landmarks, has it), the point deepest behind the line from the nose tip to the upper lip. The nose tip, the
+origin of views, is the foremost place between the eyes and subnasale: never a lip, the chin or a brow.
+"""
 
 from __future__ import annotations
 
@@ -7,206 +26,190 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mvlm.faces import pose_by_nose
 from mvlm.faces.average import average
 from mvlm.faces.mesh import Mesh
+from mvlm.faces.registration import Laid, Patch, Pose, best_laid, foremost, front
 
-# mm down and forward from the eyes' middle to the nose tip of an upright adult face; its direction is used.
-TIP_FROM_EYES = (-34.5, 36.0)
-NOSE = 22.0  # mm around the nose's middle in which its tip is searched
-# Registration without landmarks
-UPPER = (-10.0, 70.0, 58.0)  # mm below, above and beside the nose tip: what neither the jaw nor the hair moves
-POINTS, NEAR = 500, 3000  # points of the average face, and of the face that is registered
-REACH = 110.0  # mm around the nose tip in which a face is registered
-STEPS = 25
-APART = (25.0, 6.0, 0.8)  # mm that a pair of points may be apart: at first, at last, and how it shrinks by step
-NOISE = 0.5  # mm; no fit is better
+FORWARD = 30.0  # degrees
+MIDDLE = 12.0  # mm beside the middle plane in which the nose is searched
+PROFILE = 4.5  # mm beside the middle plane that count as the profile
+BELOW = {"nose peak": 4.0, "nose tip": 11.0}  # mm from these to subnasale; of 83 points the lowest lie level with it
+LEVEL = 4.0  # mm above the lowest of a nose's points that count as lowest
+ABOUT = 9.0  # mm above and below the place so found in which subnasale is
+LIP = (7.0, 20.0)  # mm below it in which the upper lip is foremost
+HIDDEN = 5.0  # mm: behind points as near above and below by more than that is the inside of the mouth or the nose
+FLAT = 1.0  # mm within the deepest that are averaged, as the deepest place of a profile is round
+BRIDGE = 0.4  # of the way from the eyes to subnasale above which no tip of a nose is
+LOWEST = -44.0  # mm from the eyes up to the lowest nose tip of a face without landmarks; lips begin at -52
+CORNER = (4.0, 4.0, 12.0)  # mm across, up and forward from where an eye's corner should be: what lies there is it
+WELL = 0.88  # share of the average face's points near a face; of most wrong fits it is less
 SCALES = (0.9, 1.25)  # faces are no smaller and no larger than this beside the average one
-RIGID = (1.0, 1.0)  # the scales of one and the same face
-FITS, MISFIT = 0.72, 3.5  # share of points that find a partner, median distance in mm; beyond, it is no face as we know
 
 
-def _about(axis: int, degrees: float) -> np.ndarray:
-    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return np.insert(np.insert(np.array([[c, -s], [s, c]]), axis, 0, 0), axis, np.eye(3)[axis], 1)
+class Marks(NamedTuple):
+    """What tells where a face is, in a mesh's coordinates, mm.
 
-
-# Poses from which the registration starts: frontal, looking aside, looking up or down; the first that fits is taken.
-STARTS = (np.eye(3), _about(1, 30), _about(1, -30), _about(0, 20), _about(0, -20))
-
-
-class Pose(NamedTuple):
-    """A rigid pose of a face in a mesh's coordinates.
-
-    turn  (3, 3) rotation that makes the face upright and frontal
-    tip   (3,) nose tip, mm
+    left, right  (3,) middle of the corners of an eye
+    low          (3,) about where subnasale is: within 9 mm in height
     """
 
-    turn: np.ndarray
-    tip: np.ndarray
-
-    def of(self, points: np.ndarray) -> np.ndarray:
-        """(..., 3) points of the mesh as the upright, frontal face has them, nose tip at the origin, mm."""
-        return (points - self.tip) @ self.turn.T
+    left: np.ndarray
+    right: np.ndarray
+    low: np.ndarray
 
 
 def find_pose(mesh: Mesh) -> Pose:
-    """The pose of a face.
+    """The pose of a face, as the module defines it.
 
-    With landmarks it comes from what no expression moves: the centres of the eyes and the tip of the nose, which is
-    searched on the surface because corpora mark noses differently.
-
-    Without landmarks the upper half of the average head is registered to the face, and tells where its eyes are. On
-    200 faces of an independent model this came within 1.8 degrees of the pose by landmarks (median; 90 % within 4.6,
-    all within 8) and within 1.5 mm (90 %), turned by a further 10 degrees or not; taken as they were, they were off by
-    6 degrees (median; 90 % within 10). Beyond about 30 degrees it may fail. If nothing fits, the pose is taken as it
-    is, frontal and upright.
+    With landmarks, those of the eyes tell their corners and those of the nose about where subnasale is. Without, the
+    average upper face is laid upon the mesh and tells both. If it fits nowhere, the pose is taken as it is: frontal
+    and upright, the foremost point the nose tip.
     """
-    left, right = (eye_centre(mesh.landmarks, side) for side in ("left", "right"))
-    nose = _mean(mesh.landmarks, "nose ", "nose tip")
-    if left is None or right is None or nose is None:
-        guesses = [_foremost(mesh.vertices, start, np.median(mesh.vertices, axis=0), 45.0) for start in STARTS]
-        tries = (_register(mesh.vertices, Pose(*start)) for start in zip(STARTS, guesses, strict=True))
-        found = next((marks for marks in tries if marks is not None), None)
-        if found is None:
-            return Pose(np.eye(3), guesses[0])
-        left, right, nose = found
-    near = mesh.vertices[np.abs(mesh.vertices[:, 1] - nose[1]) < 2 * NOSE]
-    near = near[np.abs(near[:, 0] - nose[0]) < 2 * NOSE]
-    near = near if len(near) else mesh.vertices
-    turn = _upright(left, right, nose)
-    for _ in range(2):  # the foremost point depends a little on the pose
-        tip = _foremost(near, turn, nose, NOSE)
-        turn = _upright(left, right, tip)
-    return Pose(turn, tip)
+    if mesh.by_nose:
+        return pose_by_nose.find_pose(mesh)
+    marks = marked(mesh.landmarks)
+    if marks is None:
+        marks = _by_shape(mesh.vertices)
+    if marks is None:
+        return Pose(np.eye(3), foremost(mesh.vertices, np.eye(3)))
+    return align(mesh.vertices, marks)[0]
 
 
-def eye_centre(landmarks: Mapping[str, np.ndarray], side: str) -> np.ndarray | None:
-    """(3,) centre of the "left" or "right" eye by its landmarks; None without any."""
-    return _mean(landmarks, f"{side} eye ", f"{side} eye corner")
+def align(vertices: np.ndarray, marks: Marks) -> tuple[Pose, np.ndarray]:
+    """The pose of a face (V, 3) by its marks, and its subnasale (3,)."""
+    middle = (marks.left + marks.right) / 2
+    across = (marks.left - marks.right) / np.linalg.norm(marks.left - marks.right)
+    nose = vertices - middle
+    nose = nose[np.abs(nose @ across) < MIDDLE]
+    low = marks.low - middle
+    for _ in range(2):  # what is foremost depends a little on the pose
+        turn = upright(across, low)
+        low = _subnasale(nose @ turn.T, (turn @ low)[1]) @ turn
+    turn = upright(across, low)
+    return Pose(turn, middle + _tip(nose @ turn.T, turn @ low) @ turn), middle + low
 
 
-def _mean(landmarks: Mapping[str, np.ndarray], numbered: str, named: str) -> np.ndarray | None:
-    """Centre of a group: points "<numbered><i>" of 83, or else those whose name ends in `named`; None without any."""
-    points = [p for name, p in landmarks.items() if name.startswith(numbered) and name[len(numbered) :].isdigit()]
-    points = points or [p for name, p in landmarks.items() if name.endswith(named)]
-    return np.mean(points, axis=0) if points else None
-
-
-def normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """(V, 3) unit vertex normals of (V, 3) points, weighted by area; zero where no triangle meets."""
-    from scipy.sparse import csc_array
-
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    (x1, y1, z1), (x2, y2, z2) = (b - a).T, (c - a).T
-    face = np.column_stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2])
-    # Column t of the matrix has its ones at the corners of triangle t; a product adds up in a fixed order.
-    ones, starts = np.ones(triangles.size, points.dtype), np.arange(0, triangles.size + 1, 3)
-    total = csc_array((ones, triangles.ravel(), starts), shape=(len(points), len(triangles))) @ face
-    return total / np.maximum(np.sqrt((total**2).sum(1, keepdims=True)), 1e-12)
-
-
-class Patch(NamedTuple):
-    """The upper half of a face, which neither the jaw nor the hair moves.
-
-    points   (N, 3) mm, upright, nose tip at the origin
-    normals  (N, 3)
-    """
-
-    points: np.ndarray
-    normals: np.ndarray
-
-
-def upper_face(mesh: Mesh, pose: Pose) -> Patch:
-    """At most `POINTS` points of the upper half of a face whose pose is known."""
-    points = pose.of(mesh.vertices)
-    towards = normals(points, mesh.triangles)
-    below, above, beside = UPPER
-    upper = (points[:, 1] > below) & (points[:, 1] < above) & (abs(points[:, 0]) < beside) & (towards[:, 2] > 0.2)
-    chosen = _some(np.flatnonzero(upper), POINTS)
-    return Patch(points[chosen], towards[chosen])
-
-
-class Laid(NamedTuple):
-    """How a patch lies on a face: its points p at `scale * p @ turn.T + shift` in the mesh's coordinates, mm."""
-
-    turn: np.ndarray
-    shift: np.ndarray
-    scale: float
-
-
-def lay(patch: Patch, vertices: np.ndarray, start: Pose, scales: tuple[float, float] = RIGID) -> Laid | None:
-    """Lay the upper half of a face upon the vertices (V, 3) of a mesh from a guess of its pose; None if it fits badly.
-
-    Iterated closest points, from points of the patch to planes (Chen & Medioni 1992), with Tukey's weights, so that
-    hair, holes and expressions are left out; and with a scale within bounds, so that a large face is not a near one.
-    """
-    from scipy.spatial import KDTree
-    from scipy.spatial.transform import Rotation
-
-    points, towards = patch
-    near = vertices[((vertices - start.tip) ** 2).sum(1) < REACH**2]
-    if len(points) == 0 or len(near) == 0:
+def marked(landmarks: Mapping[str, np.ndarray]) -> Marks | None:
+    """What landmarks tell; None if they do not have both eyes and the nose."""
+    eyes = _corners(landmarks)
+    if eyes is None:
         return None
-    near = _some(near, NEAR)
-    tree = KDTree(near)
-    turn, shift, scale = start.turn.T, start.tip.astype(float), 1.0
-    for step in range(STEPS):
-        moved, planes = scale * points @ turn.T + shift, towards @ turn.T
-        apart, partner = tree.query(moved)
-        across = ((near[partner] - moved) * planes).sum(1)
-        paired = apart < max(APART[0] * APART[2] ** step, APART[1])
-        if paired.sum() < len(points) * FITS / 2:
-            return None
-        cut = 4.685 * max(1.4826 * np.median(np.abs(across[paired])), NOISE)
-        weights = np.where(paired & (np.abs(across) < cut), (1 - (across / cut) ** 2) ** 2, 0.0)
-        middle = scale * points.mean(0) @ turn.T + shift
-        arms = moved - middle
-        moves = np.column_stack([np.cross(arms, planes), planes, (arms * planes).sum(1)])
-        weighted = moves * weights[:, None]
-        found = np.linalg.solve(weighted.T @ moves + 1e-6 * np.eye(7), weighted.T @ across)
-        turned = Rotation.from_rotvec(found[:3]).as_matrix()
-        grown = np.clip(scale * (1 + found[6]), *scales) / scale
-        turn, scale = turned @ turn, scale * grown
-        shift = turned @ (grown * (shift - middle)) + middle + found[3:6]
-        if np.abs(found[:3]).max() < 2e-4 and np.abs(found[3:6]).max() < 0.03:
-            break
-    moved = scale * points @ turn.T + shift
-    apart, partner = tree.query(moved)
-    across = np.abs(((near[partner] - moved) * (towards @ turn.T)).sum(1))
-    if (apart < APART[1]).mean() < FITS or np.median(across) > MISFIT:
-        return None
-    return Laid(turn, shift, scale)
-
-
-def _some(rows: np.ndarray, count: int) -> np.ndarray:
-    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
-
-
-def _register(vertices: np.ndarray, start: Pose) -> np.ndarray | None:
-    """(3, 3) left eye, right eye and nose tip of a face (V, 3) from a guess of its pose, or None if nothing fits."""
-    known = average()
-    laid = lay(Patch(known["points"], known["normals"]), vertices, start, SCALES)
-    return None if laid is None else laid.scale * known["marks"] @ laid.turn.T + laid.shift
-
-
-def _upright(left: np.ndarray, right: np.ndarray, tip: np.ndarray) -> np.ndarray:
-    """(3, 3) rotation that levels the eyes and puts the nose tip where an upright face has it."""
+    left, right = eyes
     across = (left - right) / np.linalg.norm(left - right)
-    down = tip - (left + right) / 2
-    down = down - (down @ across) * across
+    numbered = [p for name, p in landmarks.items() if name.startswith("nose ") and name[5:].isdigit()]
+    if numbered:
+        from_eyes = np.array(numbered) - (left + right) / 2
+        down = from_eyes.mean(0) - (from_eyes.mean(0) @ across) * across
+        depths = from_eyes @ (down / np.linalg.norm(down))
+        return Marks(left, right, (left + right) / 2 + from_eyes[depths > depths.max() - LEVEL].mean(0))
+    for ending, below in BELOW.items():
+        points = [p for name, p in landmarks.items() if name.endswith(ending)]
+        if points:
+            nose = np.mean(points, axis=0)
+            turn = upright(across, nose - (left + right) / 2)
+            return Marks(left, right, nose - below * turn[1])
+    return None
+
+
+def _corners(landmarks: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """(2, 3) middles of the corners of the left and the right eye; None unless both eyes show the same corners.
+
+    Of the eight points around an eye in their order, the corners are the two opposite ones that lie furthest apart:
+    nothing says where files begin.
+    """
+    pairs = [
+        [landmarks[name] for name in (f"{which} left eye corner", f"{which} right eye corner")]
+        for which in ("outer", "inner")
+        if f"{which} left eye corner" in landmarks and f"{which} right eye corner" in landmarks
+    ]
+    if pairs:
+        return np.mean(pairs, axis=0)
+    names = [[f"{side} eye {i}" for i in range(8)] for side in ("left", "right")]
+    if not all(name in landmarks for ring in names for name in ring):
+        return None
+    opposite = np.array([[landmarks[name] for name in ring] for ring in names]).reshape(2, 2, 4, 3)
+    wide = ((opposite[:, 0] - opposite[:, 1]) ** 2).sum(-1).argmax(1)
+    return opposite.mean(1)[[0, 1], wide]
+
+
+def upright(across: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """(3, 3) rotation to upright and frontal.
+
+    across  (3,) unit vector from the right eye to the left one
+    low     (3,) from the middle of the eyes' corners to subnasale
+    """
+    down = low - (low @ across) * across
     down /= np.linalg.norm(down)
-    expected = np.array([0.0, *TIP_FROM_EYES]) / np.hypot(*TIP_FROM_EYES)
+    angle = np.radians(FORWARD)
+    expected = np.array([0.0, -np.cos(angle), np.sin(angle)])
     wanted = np.stack([[1.0, 0.0, 0.0], expected, np.cross([1.0, 0.0, 0.0], expected)])
     return wanted.T @ np.stack([across, down, np.cross(across, down)])
 
 
-def _foremost(points: np.ndarray, turn: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
-    """(3,) middle, in the points' coordinates, of the foremost hundredth (at least eight) of (N, 3) points.
+def _subnasale(points: np.ndarray, height: float) -> np.ndarray:
+    """(3,) subnasale on the surface: upright points (N, 3) from the eyes' middle; `height` is about where it is, mm.
 
-    Foremost once turned; of those within `radius` mm of `centre` across the view. No single noisy point decides.
+    Where holes leave too few points, their mean at that height is all there is to say.
     """
-    turned = (points - centre) @ turn.T
-    near = turned[(turned[:, :2] ** 2).sum(1) < radius**2]
-    near = near if len(near) else turned
-    count = min(max(8, len(near) // 100), len(near))
-    return np.median(near[np.argpartition(-near[:, 2], count - 1)[:count]], axis=0) @ turn + centre
+    x, y, z = points.T
+    profile = points[(np.abs(x) < PROFILE) & (y > height - LIP[1]) & (y < BRIDGE * height)]
+    profile = profile[~_hidden(profile)]
+    x, y, z = profile.T
+    nose, lip = profile[y > height + LEVEL], profile[y < height - LIP[0]]
+    if len(nose) and len(lip):
+        (_, up, front), (_, down, back) = (_most(part, part[:, 2], FLAT) for part in (nose, lip))
+        between = profile[(np.abs(y - height) < ABOUT) & (y < up) & (y > down)]
+        if len(between):
+            # mm behind the line from the nose tip to the lip
+            long = np.hypot(up - down, front - back)
+            deep = ((up - down) * (back - between[:, 2]) + (front - back) * (between[:, 1] - down)) / long
+            return _most(between, deep, FLAT)
+    near = np.abs(y - height) < ABOUT
+    return np.array([0.0, height, z[near].mean() if near.any() else -height * np.tan(np.radians(FORWARD))])
+
+
+def _hidden(points: np.ndarray) -> np.ndarray:
+    """(N,) which of (N, 3) points have others well before them a little above as well as a little below."""
+    above, before = (points[None, :, axis] - points[:, None, axis] for axis in (1, 2))
+    before = before > HIDDEN
+    upper, lower = (before & (0 <= side * above) & (side * above <= HIDDEN) for side in (1, -1))
+    return upper.any(1) & lower.any(1)
+
+
+def _most(points: np.ndarray, scores: np.ndarray, within: float) -> np.ndarray:
+    """(3,) mean of the points (N, 3) whose score is within that of the highest."""
+    return points[scores > scores.max() - within].mean(0)
+
+
+def _tip(points: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """(3,) nose tip: the middle of the foremost hundredth (at least eight) of upright points (N, 3) near the middle
+    plane, between the eyes, whose middle is the origin, and subnasale `low` (3,). No single noisy point decides."""
+    near = points[(points[:, 1] < BRIDGE * low[1]) & (points[:, 1] > low[1])]
+    return np.median(front(near), axis=0) if len(near) else low
+
+
+def _by_shape(vertices: np.ndarray) -> Marks | None:
+    """What the average upper face tells, laid upon a face (V, 3); None if it fits nowhere."""
+    known = average()
+    laid = best_laid(Patch(known["points"], known["normals"]), vertices, np.eye(3), WELL, SCALES)
+    return None if laid is None else _laid_marks(laid, vertices)
+
+
+def _laid_marks(laid: Laid, vertices: np.ndarray) -> Marks:
+    """Eyes and nose of a face (V, 3) upon which the average one lies.
+
+    Faces differ in how deep their eyes lie and in how long their noses are, so the average one tells where the eyes'
+    corners are as seen from the front, and which way that is; the rest is taken from the face itself.
+    """
+    seen = (vertices - laid.shift) @ laid.turn  # as the average face lies
+    corners = laid.scale * average()["corners"]
+    near = [seen[(np.abs(seen - corner) < CORNER).all(1), 2] - corner[2] for corner in corners]
+    corners[:, 2] += np.mean([np.median(depths) for depths in near if len(depths)] or 0.0)
+    left, right = corners[:2].mean(0), corners[2:].mean(0)
+    middle = (left + right) / 2
+    nose = seen - middle
+    tip = _tip(nose[np.abs(nose[:, 0]) < MIDDLE], np.array([0.0, LOWEST, 0.0]))
+    low = middle + tip - (0.0, BELOW["nose tip"], 0.0)
+    left, right, low = np.array([left, right, low]) @ laid.turn.T + laid.shift
+    return Marks(left, right, low)

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from mvlm.faces.mesh import Mesh
-from mvlm.faces.pose import Pose, find_pose, normals
+from mvlm.faces.pose import find_pose
+from mvlm.faces.registration import Pose, normals
 from mvlm.settings import CHANNELS, YAWS, nearest
 
 GREY = ("shaded", "depth")  # channels whose three colours are one

@@ -176,7 +176,7 @@ def render(shown: Face | Movement, variant: int, rng: np.random.Generator) -> np
         mesh = heads.pose(bust, units)
         if steepest is not None:
             mesh = _from_the_front(mesh, steepest)
-        mesh = sensors.scan(mesh, sensor, rng, motion.at(t))
+        mesh = replace(sensors.scan(mesh, sensor, rng, motion.at(t)), by_nose=True)
         found = find(mesh)
         pictures.append(views.project(mesh, light=light, pose=found._replace(turn=error @ found.turn)))
     if not moving:

@@ -20,6 +20,7 @@ class Card(NamedTuple):
 
 
 _HEAD = "not a real person: one parametric head, in shape, skin and muscles of less variety than people have"
+_NAMES_ALONE = "; ancestries are in the names alone"
 _EMFACS = "Du et al. 2014 (units), Cordaro et al. 2018 (a person's own quarter), Ekman et al. 1981 (asymmetry)"
 CARDS = {
     "BU-3DFE": Card(
@@ -28,7 +29,7 @@ CARDS = {
         shows="posed at the apex, intensities 0.4 to 1 of FACS A-E = 0.2-1; a person keeps their units and adds own",
         sensor="stereo photogrammetry: 0.15 mm noise, 0.25 mm ripple, few holes, 4 degrees of pose; 83 landmarks, 1 mm",
         sources=f"Yin et al. 2006 (protocol, sensor); {_EMFACS}",
-        is_not=f"{_HEAD}; ancestries are in the names alone",
+        is_not=f"{_HEAD}{_NAMES_ALONE}",
     ),
     "Bosphorus": Card(
         subjects="105 (45 F, 60 M), of whom 65 show all six emotions",
@@ -71,3 +72,32 @@ CARDS = {
         " action units come from CASME II, not from 4DME",
     ),
 }
+
+_STRANGER = (
+    "not a real person: shapes that artists modelled, mixed by age, sex and ancestry; what a person and an expression"
+    " do to a face nearly adds up"
+)
+_NEWER = {
+    "BU-3DFE": {
+        "sensor": "stereo photogrammetry: 0.2 mm RMS, few holes, 4 degrees of pose; 83 landmarks, 1 mm",
+    },
+    "Bosphorus": {
+        "items": "neutral, two single action units, and 453 scans of emotions; of the 40 who do not show all, everybody"
+        " smiles and few do more; one smiles twice",
+    },
+    "BP4D": {
+        "shows": "spontaneous: irregular bursts of a part of the person's units at A-C, one every 2.5 s, among so many"
+        " units of another cause that a coder sees each as often as in BP4D; speech in T1, T2, T4 and T7, blinks, more"
+        " when talking; the task is the class",
+        "sources": f"{CARDS['BP4D'].sources}, Bentivoglio et al. 1997 (blinks); base rates as papers on units"
+        " count them",
+    },
+}
+
+
+def card(name: str, *, roster: int, face: str) -> Card:
+    """The card of a twin as it is drawn: `CARDS` has those of roster 2 and the formula head."""
+    shown = CARDS[name]
+    if face == "anny":
+        shown = shown._replace(is_not=shown.is_not.replace(_HEAD, _STRANGER).replace(_NAMES_ALONE, ""))
+    return shown._replace(**_NEWER.get(name, {})) if roster > 2 else shown

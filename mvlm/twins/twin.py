@@ -119,6 +119,11 @@ class Twin:
     unknown = ()
 
     @property
+    def by_nose(self) -> bool:
+        """Whether it is aligned as the committed results were; see `mvlm.faces.pose_by_nose`."""
+        return self.face == "formula"
+
+    @property
     def fingerprint(self) -> str:
         """ "<roster>-<face>", two hex digests: another face alone leaves the first one as it is.
 
@@ -151,7 +156,7 @@ class Twin:
         if self.name == "BU-3DFE":
             return _as_text(self._scanned(wanted))
         grid, marked, picture = self.native(wanted)
-        return replace(bnt.grid_mesh(grid), landmarks=marked, texture=picture)
+        return replace(bnt.grid_mesh(grid), landmarks=marked, texture=picture, by_nose=self.by_nose)
 
     def read_frame(self, sequence: Sequence, place: int) -> Mesh:
         """The mesh of a frame by its place in `sequence.frames`, exactly as its exported file reads."""
@@ -220,7 +225,7 @@ class Twin:
         """The face before any sensor, with the landmarks that the corpus has."""
         face = FACES[self.face].pose(person.bust, {unit: np.minimum(level, 1.5) for unit, level in units.items()})
         marks = {name: face.landmarks[name] for name in _MARKS.get(self.name, ()) if name in face.landmarks}
-        return replace(face, landmarks=marks, texture=person.picture)
+        return replace(face, landmarks=marks, texture=person.picture, by_nose=self.by_nose)
 
     def _recording(self, sequence):
         return _recording(self, sequence.name, sequence.subject, sequence.emotion, sequence.code)

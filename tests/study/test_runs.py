@@ -19,7 +19,6 @@ from mvlm.faces import views
 from mvlm.faces.corpora.items import Scan
 from mvlm.labelling import pseudo_labels
 from mvlm.labels.naming import Prompts
-from mvlm.measures import evaluate
 from mvlm.method import adapt
 from mvlm.samples import Rendering
 from mvlm.settings import Settings
@@ -123,7 +122,7 @@ def corpora(monkeypatch, tmp_path):
     monkeypatch.setattr(embeddings, "model_key", lambda _: "fake")
     monkeypatch.setattr(plan, "model_key", lambda _: "fake")
     monkeypatch.setattr(adapter, "fit", lambda *of, **how: fit(*of, **how | {"steps": 3}))
-    monkeypatch.setattr(evaluate, "STRENGTHS", (0.1, 1.0))
+    monkeypatch.setattr(runs, "cheaper", lambda _: {"strengths": (1.0,)})
     monkeypatch.setattr(plan, "FOLDS", 2)
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path)
     return known

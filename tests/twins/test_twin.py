@@ -15,7 +15,7 @@ from mvlm.faces.corpora.manifest import FIVE, read_manifest
 from mvlm.samples import open_corpus
 from mvlm.twins import rosters
 from mvlm.twins import twin as twins
-from mvlm.twins.cards import CARDS
+from mvlm.twins.cards import CARDS, card
 from mvlm.twins.export import CODED, export
 from mvlm.twins.twin import Dials, Twin
 
@@ -86,6 +86,9 @@ def test_every_twin_has_a_card():
     assert tuple(CARDS) == CORPORA and all(all(card) for card in CARDS.values())
     for name in CORPORA:
         assert CARDS[name].subjects.startswith(str(len({item.subject for item in Twin(name).items})))
+        assert card(name, roster=2, face="formula") == CARDS[name] != (other := card(name, roster=3, face="anny"))
+        assert "parametric" not in other.is_not and "artists" in other.is_not
+    assert "alone" not in card("BU-3DFE", roster=3, face="anny").is_not  # a face shows what its name says
 
 
 def test_export_reads_back_the_same(twin, tmp_path):

@@ -32,6 +32,7 @@ from mvlm.faces.check.findings import (
     reading,
     some,
     texture,
+    turning,
     unit,
     winding,
 )
@@ -92,6 +93,7 @@ def _findings(corpus: Corpus) -> Iterator[Finding]:
         yield unit(meshes)
         yield orientation(meshes)
         yield winding(meshes)
+        yield turning(looked)
         yield landmarks(looked)
         yield texture(meshes)
         yield from native(corpus, looked)

@@ -18,6 +18,8 @@ from mvlm.faces.formats.files import beside
 from mvlm.faces.mesh import Mesh
 
 LOOKED_AT = 12  # meshes of each corpus
+ANGLES = ("yaw", "pitch", "roll")
+FAR = 25.0  # degrees to which alignment by shape alone was tried
 
 
 class Finding(NamedTuple):
@@ -103,6 +105,31 @@ def orientation(meshes: list[Mesh]) -> Finding:
         good = 0.1 < np.median(heights) < 0.9
     return Finding("OK" if good else "LOOK", "orientation", text, "" if good else
                    "+x must be image right, +y up, +z towards the camera: rotate the meshes, or report the axes")
+
+
+def turning(looked: list[Looked]) -> Finding:
+    """How far faces are turned from upright and frontal as they are delivered, and which are turned most."""
+    measured = [(f"{one.item.name} {one.path.name}" if one.frame else one.item.name, measurements.turned(one.mesh))
+                for one in looked]
+    found = sorted(((name, angles) for name, angles in measured if angles is not None),
+                   key=lambda pair: -np.abs(pair[1]).max())
+    lost = len(looked) - len(found)
+    if not found:
+        return Finding("NOTE", "turning", "no face is found in the meshes looked at: each would be shown as it lies")
+    every = np.array([angles for _, angles in found])
+    middle, wide = np.median(every, axis=0), np.quantile(np.abs(every), 0.9, axis=0)
+    text = ("degrees from upright, the median and what 90 % are within: "
+            + ", ".join(f"{what} {m:+.0f} and {w:.0f}" for what, m, w in zip(ANGLES, middle, wide, strict=True))
+            + "; most " + some([f"{name} ({_angles(angles)})" for name, angles in found[:3]]))
+    if lost:
+        text += f"; in {lost} of {len(looked)} no face is found, which would be shown as they lie"
+    if wide.max() > FAR:
+        text += f"; beyond {FAR:.0f} without landmarks alignment may fail: look at the views of these"
+    return Finding("NOTE" if lost or wide.max() > FAR else "OK", "turning", text)
+
+
+def _angles(angles: np.ndarray) -> str:
+    return ", ".join(f"{what} {angle:+.0f}" for what, angle in zip(ANGLES, angles, strict=True))
 
 
 def winding(meshes: list[Mesh]) -> Finding:

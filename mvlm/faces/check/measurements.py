@@ -15,6 +15,7 @@ import numpy as np
 from mvlm.faces.formats.bnt import read_bnt
 from mvlm.faces.formats.landmarks import other_side, read_lm3
 from mvlm.faces.mesh import Mesh
+from mvlm.faces.pose import find_pose
 
 EYES_APART = (80.0, 110.0)  # mm between the outer corners of an adult's eyes
 FACE_ACROSS = (90.0, 400.0)  # mm, from a cropped mask to a head with shoulders
@@ -64,6 +65,19 @@ def upright(mesh: Mesh) -> bool | None:
     nose, brow, chin = (marked[name].mean(axis=0) for name in ("nose", "brow", "chin"))
     forward = marked["nose"][:, 2].max() > max(brow[2], chin[2])
     return bool(chin[1] < nose[1] < brow[1] and forward)
+
+
+def turned(mesh: Mesh) -> np.ndarray | None:
+    """(3,) degrees of yaw, pitch and roll by which a face is turned from upright and frontal, as it is delivered.
+
+    Positive: to the subject's left, down, and the top of the head to the image's left. None where nothing tells.
+    """
+    turn = find_pose(mesh).turn.T
+    if np.array_equal(turn, np.eye(3)):
+        return None
+    across, pitch = np.hypot(turn[2, 0], turn[2, 2]), turn[2, 1]
+    angles = (np.arctan2(-turn[2, 0], turn[2, 2]), np.arctan2(pitch, across), np.arctan2(-turn[0, 1], turn[1, 1]))
+    return np.degrees(angles)
 
 
 def outward(mesh: Mesh) -> bool:

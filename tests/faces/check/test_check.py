@@ -9,10 +9,15 @@ from PIL import Image
 from mvlm.faces import Mesh
 from mvlm.faces.check import measurements
 from mvlm.faces.check.__main__ import look, main, report
+from mvlm.faces.check.findings import Looked, turning
+from mvlm.faces.corpora.items import Scan
 from mvlm.faces.corpora.manifest import COLUMNS
 from mvlm.faces.formats.bnt import MISSING, write_bnt
 from mvlm.faces.formats.by_extension import write_mesh
 from mvlm.faces.formats.landmarks import BND_NAMES, LM3_NAMES, write_lm3
+from mvlm.faces.pose import find_pose
+from mvlm.twins.head.head import head, random_identity
+from mvlm.twins.sensors import rotation
 
 STEP, WIDE, HIGH = 5.0, 70.0, 90.0  # mm
 
@@ -305,3 +310,22 @@ def test_measures_of_a_face():
     bare = replace(mesh, landmarks={})
     assert measurements.eyes_apart(bare) is None and measurements.upright(bare) is None
     assert report({"4DME": []}).endswith("ready for `make tables DATA=...`.")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_how_far_faces_are_turned(tmp_path, kept):
+    person = head(random_identity(np.random.default_rng(1)), {})
+    straight = person if kept else replace(person, landmarks={})
+    around = find_pose(straight).turn.T  # how this person leans by the definition
+    for angles in ((12, 0, 0), (0, -9, 0), (0, 0, 7)):
+        found = measurements.turned(turned(straight, rotation(*angles) @ around.T))
+        np.testing.assert_allclose(found, angles, atol=1.5)
+    assert measurements.turned(replace(face(), landmarks={}, vertices=face().vertices * (1, 1, 0))) is None
+    looked = [
+        Looked(Scan(f"s{yaw}", "s", None, None, None, "N"), None, tmp_path,
+               turned(straight, rotation(yaw, 0, 0) @ around.T), 0.0)
+        for yaw in (0, 4, -20)
+    ]  # fmt: skip
+    finding = turning(looked)
+    assert finding.level == "OK" and "most s-20 (yaw -20, pitch " in finding.text.replace("-19", "-20")
+    assert turning([looked[0]._replace(mesh=replace(face(), landmarks={}))]).level == "NOTE"
