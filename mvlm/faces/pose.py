@@ -37,6 +37,7 @@ PROFILE = 4.5  # mm beside the middle plane that count as the profile
 BELOW = {"nose peak": 4.0, "nose tip": 11.0}  # mm from these to subnasale; of 83 points the lowest lie level with it
 LEVEL = 4.0  # mm above the lowest of a nose's points that count as lowest
 ABOUT = 9.0  # mm above and below the place so found in which subnasale is
+BEHIND = 4.0  # mm behind the lowest of 83 points in which it is; teeth between lips that are drawn up lie further back
 LIP = (7.0, 20.0)  # mm below it in which the upper lip is foremost
 HIDDEN = 5.0  # mm: behind points as near above and below by more than that is the inside of the mouth or the nose
 FLAT = 1.0  # mm within the deepest that are averaged, as the deepest place of a profile is round
@@ -52,11 +53,13 @@ class Marks(NamedTuple):
 
     left, right  (3,) middle of the corners of an eye
     low          (3,) about where subnasale is: within 9 mm in height
+    behind       how far subnasale may lie behind `low`; no bound where that is no place on the same level
     """
 
     left: np.ndarray
     right: np.ndarray
     low: np.ndarray
+    behind: float = np.inf
 
 
 def find_pose(mesh: Mesh) -> Pose:
@@ -85,7 +88,8 @@ def align(vertices: np.ndarray, marks: Marks) -> tuple[Pose, np.ndarray]:
     low = marks.low - middle
     for _ in range(2):  # what is foremost depends a little on the pose
         turn = upright(across, low)
-        low = _subnasale(nose @ turn.T, (turn @ low)[1]) @ turn
+        height, depth = (turn @ low)[1:]
+        low = _subnasale(nose @ turn.T, height, depth - marks.behind) @ turn
     turn = upright(across, low)
     return Pose(turn, middle + _tip(nose @ turn.T, turn @ low) @ turn), middle + low
 
@@ -102,7 +106,7 @@ def marked(landmarks: Mapping[str, np.ndarray]) -> Marks | None:
         from_eyes = np.array(numbered) - (left + right) / 2
         down = from_eyes.mean(0) - (from_eyes.mean(0) @ across) * across
         depths = from_eyes @ (down / np.linalg.norm(down))
-        return Marks(left, right, (left + right) / 2 + from_eyes[depths > depths.max() - LEVEL].mean(0))
+        return Marks(left, right, (left + right) / 2 + from_eyes[depths > depths.max() - LEVEL].mean(0), BEHIND)
     for ending, below in BELOW.items():
         points = [p for name, p in landmarks.items() if name.endswith(ending)]
         if points:
@@ -147,8 +151,9 @@ def upright(across: np.ndarray, low: np.ndarray) -> np.ndarray:
     return wanted.T @ np.stack([across, down, np.cross(across, down)])
 
 
-def _subnasale(points: np.ndarray, height: float) -> np.ndarray:
-    """(3,) subnasale on the surface: upright points (N, 3) from the eyes' middle; `height` is about where it is, mm.
+def _subnasale(points: np.ndarray, height: float, deepest: float) -> np.ndarray:
+    """(3,) subnasale on the surface: upright points (N, 3) from the eyes' middle, mm; `height` is about where it is,
+    and it lies before `deepest`.
 
     Where holes leave too few points, their mean at that height is all there is to say.
     """
@@ -159,7 +164,7 @@ def _subnasale(points: np.ndarray, height: float) -> np.ndarray:
     nose, lip = profile[y > height + LEVEL], profile[y < height - LIP[0]]
     if len(nose) and len(lip):
         (_, up, front), (_, down, back) = (_most(part, part[:, 2], FLAT) for part in (nose, lip))
-        between = profile[(np.abs(y - height) < ABOUT) & (y < up) & (y > down)]
+        between = profile[(np.abs(y - height) < ABOUT) & (y < up) & (y > down) & (z > deepest)]
         if len(between):
             # mm behind the line from the nose tip to the lip
             long = np.hypot(up - down, front - back)
