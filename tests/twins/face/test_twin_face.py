@@ -22,7 +22,7 @@ def test_only_the_face_differs(name):
     assert pickle.loads(pickle.dumps(anny)) == anny
 
 
-@pytest.mark.parametrize("name", ["BU-3DFE", "Bosphorus", "BP4D"])
+@pytest.mark.parametrize("name", ["BU-3DFE", "Bosphorus", "BU-4DFE", "BP4D", "4DME"])
 def test_its_files_read_back_as_they_were(name, tmp_path):
     twin = Twin(name, roster=3, face="anny")
     export(twin, tmp_path, subjects=1, frames=1)
