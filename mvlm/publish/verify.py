@@ -37,6 +37,7 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-9
 SHOWN = 10  # differences of one file that are printed
 NOTHING = "nothing"
 WHOLE = "the file itself"
+OTHERS = (".stage", "gpu")  # of the folders of results: what is being made, and measurements of no notebook
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
@@ -162,7 +163,7 @@ def unmade(results: Path, files: Sequence[str], folder: Path) -> tuple[list[str]
     """Notebooks that results were not regenerated of, and results that no notebook promises any more."""
     makers = {output: path.stem for path in folder.glob("*.ipynb") for output in promises(read(path))}
     paths = (path.relative_to(results) for path in sorted(results.rglob("*")) if path.is_file())
-    there = [path.as_posix() for path in paths if path.parts[0] != ".stage" and path.as_posix() not in files]
+    there = [path.as_posix() for path in paths if path.parts[0] not in OTHERS and path.as_posix() not in files]
     return sorted({makers[name] for name in there if name in makers}), [name for name in there if name not in makers]
 
 

@@ -255,3 +255,11 @@ def test_a_fold_is_trained_and_scored(measured):
     assert baseline["linear probe"] > 0.6 and full["linear probe"] > 0.6  # the patches are easy to tell apart
     assert baseline["right pseudo-labels"] is None and 0 <= full["right pseudo-labels"] <= 1
     assert full["seconds"] > 0 and full["GB at the peak"] > 0.1
+
+
+def test_the_committed_table_is_of_the_committed_measurement():
+    for path in sorted((ROOT / "results" / "gpu").glob("*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        parts = {part: [Row(**row) for row in rows] for part, rows in found["parts"].items()}
+        assert path.with_suffix(".md").read_text(encoding="utf-8") == gpu_report.table(found["machine"], parts)
+        assert all(row.holds is not False for rows in parts.values() for row in rows)
