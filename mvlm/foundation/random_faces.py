@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ import numpy as np
 from mvlm import prompts
 from mvlm.cache.keys import key, source_key
 from mvlm.faces import dynamics, pose, tracking, views
+from mvlm.faces.mesh import Mesh
 from mvlm.settings import RUNS
 from mvlm.twins import expressions, sensors
 from mvlm.twins.expressions import Units
@@ -29,6 +31,9 @@ UNITS = tuple(sorted(heads.ACTION_UNITS))
 FAMILY = 16  # faces, each another identity, that share one variant of the head
 HELD_OUT = 1 << 24  # index of the first held-out face: the same ones, however many there are to learn from
 MOVING_STREAM = 1 << 42  # of random numbers
+WAVES = 6  # that bend a stranger's face
+# By the corners of its eyes and its subnasale the head looks up: its eyes lie too little behind its nose. Undone here.
+UPRIGHT = sensors.rotation(0, 12, 0)
 SECONDS = (2.0, 16.0)  # length of what a moving face shows; only the swaying of the head depends on it
 
 
@@ -86,7 +91,7 @@ class Draw(NamedTuple):
 def random_face(rng: np.random.Generator, emotion: str | None = None) -> Face:
     """Draws action units: those of `emotion` ("" for units at random), or of any kind when it is None."""
     if emotion is None:
-        emotion = rng.choice(["", rng.choice(prompts.EMOTIONS), "neutral"], p=[0.45, 0.47, 0.08])
+        emotion = rng.choice(["", rng.choice(prompts.EMOTIONS), "neutral"], p=[0.45, 0.43, 0.12])
     if emotion:
         return Face(expressions.sample_expression(str(emotion), int(rng.integers(1, 5)), rng), str(emotion))
     return Face(_random_units(int(rng.integers(1, 7)), rng), "")
@@ -147,19 +152,112 @@ def _course(now: np.ndarray, peaks: list[tuple[float, float, float]], lag: float
 # ------------------------------------------------------------------------------------------------------ their pictures
 
 
+class Breadth(NamedTuple):
+    """How one stranger's mesh differs from what the head draws: what other face models and scanners do.
+
+    Attributes:
+        wrinkled: share of the head's wrinkles that stay.
+        stretch: (3,) factors along x, y, z.
+        waves: (K, 3) wave vectors, radians per mm; phases: (K, 3); shifts: (K, 3) amplitudes, mm.
+        smoothing: passes of the mean over neighbours.
+        window: (4,) mm from the nose tip to the left, to the right, below and above, beyond which nothing is scanned.
+        neck: whether neck and shoulders are in the scan.
+        steepest: degrees off the viewing direction from which one viewpoint sees no surface; 90: several viewpoints.
+    """
+
+    wrinkled: float
+    stretch: np.ndarray
+    waves: np.ndarray
+    phases: np.ndarray
+    shifts: np.ndarray
+    smoothing: int
+    window: np.ndarray
+    neck: bool
+    steepest: float
+
+
+def random_breadth(rng: np.random.Generator) -> Breadth:
+    """Draws what a stranger's face model and scanner are like."""
+    waves = rng.normal(size=(WAVES, 3))
+    waves *= 2 * np.pi / rng.uniform(60, 160, (WAVES, 1)) / np.linalg.norm(waves, axis=1, keepdims=True)
+    cut = rng.random(4) < (0.3, 0.3, 0.2, 0.5)
+    return Breadth(
+        wrinkled=rng.uniform(0, 1.2),
+        stretch=np.exp(rng.normal(0, 0.05, 3)),
+        waves=waves,
+        phases=rng.uniform(0, 2 * np.pi, (WAVES, 3)),
+        shifts=rng.normal(0, rng.uniform(0, 1.5), (WAVES, 3)),
+        smoothing=int(rng.integers(0, 4)),
+        window=np.where(cut, rng.uniform((55, 55, 75, 45), (90, 90, 95, 100)), np.inf),
+        neck=bool(rng.random() < 0.35),
+        steepest=rng.uniform(65, 80) if rng.random() < 0.3 else 90.0,
+    )
+
+
+def _broadened(mesh: Mesh, how: Breadth) -> Mesh:
+    """A face of the head as another model would draw it and another scanner crop it."""
+    vertices = mesh.vertices
+    for _ in range(how.smoothing):
+        vertices = _neighbours() @ vertices
+
+    def moved(points: np.ndarray) -> np.ndarray:
+        waved = np.sin((points @ how.waves.T)[..., None] + how.phases)  # (N, K, 3)
+        return (points + (waved * how.shifts).sum(1)) * how.stretch
+
+    marks = dict(zip(mesh.landmarks, moved(np.array([*mesh.landmarks.values()])), strict=True))
+    x, y = vertices[:, 0], vertices[:, 1]
+    left, right, below, above = how.window
+    inside = (x < left) & (x > -right) & (y > -below) & (y < above)
+    triangles = mesh.triangles[inside[mesh.triangles].all(1)]
+    if how.steepest < 90:
+        triangles = _from_the_front(vertices, triangles, how.steepest)
+    vertices = moved(vertices)
+    if how.neck:
+        points, corners = _neck()
+        triangles = np.vstack([triangles, corners + len(vertices)])
+        vertices = np.vstack([vertices, points])
+    return Mesh(vertices, triangles.astype(np.int32), marks)
+
+
+@lru_cache(maxsize=1)
+def _neighbours():
+    """(N, N) sparse: the mean of a vertex of the head and its neighbours."""
+    from scipy import sparse
+
+    mesh = heads.head(heads.random_identity(np.random.default_rng(0)), {})
+    first, second = mesh.triangles[:, [0, 1, 2]].ravel(), mesh.triangles[:, [1, 2, 0]].ravel()
+    count = len(mesh.vertices)
+    joined = sparse.coo_matrix((np.ones(len(first)), (first, second)), shape=(count, count))
+    joined = ((joined + joined.T) > 0) + sparse.eye(count)
+    return sparse.diags(1 / np.asarray(joined.sum(1)).ravel()) @ joined
+
+
+@lru_cache(maxsize=1)
+def _neck() -> tuple[np.ndarray, np.ndarray]:
+    """Front of a neck and shoulders below the head: (N, 3) mm and triangles."""
+    heights, angles = np.linspace(-62, -190, 24), np.linspace(-np.pi / 2, np.pi / 2, 33)
+    y, angle = (grid.ravel() for grid in np.meshgrid(heights, angles, indexing="ij"))
+    wide = 55 + 130 * np.clip((-115 - y) / 60, 0, 1) ** 0.7  # the shoulders begin half a head below the chin
+    points = np.column_stack([wide * np.sin(angle), y, 5 + (48 + 0.1 * (wide - 55)) * np.cos(angle)])
+    index = np.arange(len(points)).reshape(len(heights), len(angles))
+    a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]
+    return points, np.concatenate([np.stack([a, c, b], -1).reshape(-1, 3), np.stack([b, c, d], -1).reshape(-1, 3)])
+
+
 def render(shown: Face | Movement, variant: int, rng: np.random.Generator) -> np.ndarray:
     """Three views (3,64,64,3) uint8 of a stranger, as some scanner under some light delivers them.
 
     Of a movement they are dynamic images. The stranger's head is of a `variant` of proportions and muscles, which no
-    twin uses.
+    twin uses, drawn with some `Breadth`.
     """
+    how = random_breadth(rng)
     bust = heads.sculpt(heads.random_identity(rng, variant))
-    steepest = rng.uniform(65, 80) if rng.random() < 0.3 else None  # one viewpoint, as of a structured-light scanner
+    bust = replace(bust, wrinkled=bust.wrinkled * how.wrinkled)
     moving = isinstance(shown, Movement)
     sensor = sensors.Sensor(
         noise=rng.uniform(0, 0.4),
         ripple=rng.uniform(0, 0.5),
-        holes=rng.uniform(0, 2),
+        holes=rng.uniform(0, 5),
         pose=5.0,
         placement=8.0,
         landmark=rng.uniform(0, 2),
@@ -167,30 +265,27 @@ def render(shown: Face | Movement, variant: int, rng: np.random.Generator) -> np
         moving=moving,
     )
     light = (rng.uniform(-0.4, 0.4), rng.uniform(0.2, 0.8), 0.85)
-    # Of every second face the pose is known less well, as where nobody marked any point.
-    error = sensors.rotation(*rng.normal(0, [4, 4, 2])) if rng.random() < 0.5 else np.eye(3)
+    # Of most faces the pose is known less well, as where nobody marked any point.
+    error = sensors.rotation(*rng.normal(0, [4, 5, 2])) if rng.random() < 0.7 else np.eye(3)
     motion, seconds = sensors.motion(sensor, rng), rng.uniform(*SECONDS)
     find, pictures = tracking.Track() if moving else pose.find_pose, []
     every = shown.frames if moving else (shown.units,)
     for t, units in zip(np.linspace(0, seconds, len(every)), every, strict=True):
-        mesh = heads.pose(bust, units)
-        if steepest is not None:
-            mesh = _from_the_front(mesh, steepest)
-        mesh = replace(sensors.scan(mesh, sensor, rng, motion.at(t)), by_nose=True)
+        mesh = _broadened(heads.pose(bust, units), how)
+        mesh = sensors.scan(mesh, sensor, rng, motion.at(t))
         found = find(mesh)
-        pictures.append(views.project(mesh, light=light, pose=found._replace(turn=error @ found.turn)))
+        pictures.append(views.project(mesh, light=light, pose=found._replace(turn=error @ UPRIGHT @ found.turn)))
     if not moving:
         return pictures[0]
     pooled = dynamics.dynamic_image(np.stack(pictures)[..., :1])  # the three colours of shaded geometry are one
     return np.repeat(pooled, 3, axis=-1)
 
 
-def _from_the_front(mesh, steepest: float):
-    """The mesh without triangles whose normal is more than `steepest` degrees off the viewing direction."""
-    corners = mesh.vertices[mesh.triangles]
+def _from_the_front(vertices: np.ndarray, triangles: np.ndarray, steepest: float) -> np.ndarray:
+    """The triangles whose normal is at most `steepest` degrees off the viewing direction."""
+    corners = vertices[triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    facing = normal[:, 2] > np.cos(np.radians(steepest)) * np.linalg.norm(normal, axis=1)
-    return replace(mesh, triangles=mesh.triangles[facing])
+    return triangles[normal[:, 2] > np.cos(np.radians(steepest)) * np.linalg.norm(normal, axis=1)]
 
 
 def some_faces(indices: Sequence[int], draw: Draw, renderer: Callable = render) -> Faces:

@@ -96,15 +96,15 @@ def template(variant):
     """The `Template` of the average head (None), or of a variant: another sculptor's face with other muscles."""
     x, y, lower, triangles, edges, rims = _grid()
     rng = np.random.default_rng(variant)
-    jitter = (lambda: 1.0) if variant is None else (lambda: float(np.exp(rng.normal(0, 0.22))))
+    jitter = (lambda: 1.0) if variant is None else (lambda: float(np.exp(rng.normal(0, 0.35))))
     wx, wy = x, y
     if variant is not None:  # another sculptor: features elsewhere by a few mm (the mouth's height stays on its slit)
-        wx = x * np.exp(rng.normal(0, 0.05))
-        wy = y + rng.normal(0, 2.0) * (1 - np.exp(-(((y - MOUTH_Y) / 15) ** 2)))
+        wx = x * np.exp(rng.normal(0, 0.07))
+        wy = y + rng.normal(0, 3.0) * (1 - np.exp(-(((y - MOUTH_Y) / 15) ** 2)))
     rest = average(wx, wy)
     rest[:, :2] += average(x, y)[:, :2] - rest[:, :2]  # the sculptor moves depth, not the outline
     if variant is not None:  # and deeper or flatter than the plain skull below them
-        rest[:, 2] += (rest[:, 2] - skull(x, y)[:, 2]) * rng.normal(0, 0.12)
+        rest[:, 2] += (rest[:, 2] - skull(x, y)[:, 2]) * rng.normal(0, 0.2)
     halves = np.stack([smooth(x, -6, 6), smooth(-x, -6, 6)])[..., None]
     moves, creases = unit_fields(wx, wy, lower, jitter)
     out = _outwards(x, y)
