@@ -75,7 +75,7 @@ def model_key(chosen: Settings) -> str:
 
 def image_source() -> str:
     """The code that augments and encodes views, as a hash. It reads no prompt; its weights are named by `model_key`."""
-    return source_key("mvlm.study.embeddings:_encode", without=("mvlm.prompts", "mvlm.model:WEIGHTS"))
+    return source_key("mvlm.study.embeddings:_encode", without=("mvlm.prompts:prompts_for", "mvlm.model:WEIGHTS"))
 
 
 def image_path(views: Path, skipped: Sequence[str], chosen: Settings) -> Path:
@@ -86,7 +86,8 @@ def image_path(views: Path, skipped: Sequence[str], chosen: Settings) -> Path:
 
 def text_path(prompts: Sequence[str], classes: np.ndarray, chosen: Settings) -> Path:
     """Where the embeddings of prompts lie, each with its class: of these texts, whatever else a bank of prompts has."""
-    source = source_key("mvlm.study.embeddings:_encoded_text", without=("mvlm.prompts", "mvlm.model:WEIGHTS"))
+    without = ("mvlm.prompts:prompts_for", "mvlm.model:WEIGHTS")
+    source = source_key("mvlm.study.embeddings:_encoded_text", without=without)
     parts = {"prompts": prompts, "classes": classes.tolist(), "model": model_key(chosen), "source": source}
     return mvlm.settings.RUNS / "cache" / "embeddings" / f"{key(parts)}.npz"
 

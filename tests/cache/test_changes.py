@@ -37,7 +37,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[
     with pytest.MonkeyPatch.context() as patch:
         for module in (keys, notebooks):
             patch.setattr(module, "ROOT", root)
-        patch.setattr(prompts, "FILE", root / "mvlm/prompts.csv")
+        patch.setattr(prompts, "FOLDER", root / "mvlm/prompts")
         for module in (embeddings, plan):
             patch.setattr(module, "model_key", lambda _: "model")
         restore(root)
@@ -147,12 +147,16 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "how runs are scored": (with_a_line("mvlm/study/record.py", "score"), (*EVERY_RUN, *OF_PROTOCOLS)),
     "a probe": (change("mvlm/study/inspection.py", r"\nDRAWS = 5", "\nDRAWS = 6"), ("inspection of .*", "13")),
     "a prompt of one class": (
-        change("mvlm/prompts.csv", r"\Z", "happiness,a face that beams\n"),
+        change("mvlm/prompts/own.csv", r"\Z", "happiness,a face that beams\n"),
         ("text of .*", *EVERY, *OF_PROMPTS),
     ),
     "a prompt of another benchmark's class": (
-        change("mvlm/prompts.csv", r"\Z", "pain,a face that aches\n"),
+        change("mvlm/prompts/own.csv", r"\Z", "pain,a face that aches\n"),
         ("text of BP4D", f"{ANY}.* on BP4D", *OF_PROMPTS),
+    ),
+    "a prompt of a bank that nothing asks": (
+        change("mvlm/prompts/described.csv", r"\Z", "happiness,a face that beams\n"),
+        (),
     ),
     "one more method": (
         change("mvlm/study/methods.py", r"\n\)\n\n_TRANS", '\n    replace(FULL, name="x", title="X"),\n)\n\n_TRANS'),

@@ -9,6 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "embarrassment", "pain")
+NEUTRAL = "neutral"  # a face at rest
+# The categories of 4DME, and those of its task of three classes, which leaves clips of the other two out.
+FIVE = ("positive", "negative", "surprise", "repression", "others")
+THREE = FIVE[:3]
 # Corpus -> what its names say -> emotion.
 CODES = {
     "BU-3DFE": {"AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness", "SA": "sadness", "SU": "surprise",

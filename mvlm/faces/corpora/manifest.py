@@ -18,14 +18,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
-from mvlm.faces.corpora.items import EMOTIONS, Frame, Sequence
+from mvlm.faces.corpora.items import EMOTIONS, FIVE, NEUTRAL, Frame, Sequence
 from mvlm.faces.corpora.layouts import Index, Layout
 from mvlm.faces.formats.files import PICTURES
 
 MANIFEST = "manifest.csv"
 COLUMNS = ("clip_id", "subject", "start", "apex", "end", "emotion", "aus", "mesh_glob", "texture_glob", "fps")
 MESHES = (".obj", ".ply", ".wrl")
-FIVE = ("positive", "negative", "surprise", "repression", "others")
 
 
 class Clip(NamedTuple):
@@ -100,7 +99,7 @@ def _clip(at: str, cells: dict[str, str]) -> Clip:
     given = [value for value in (start, apex, end) if value is not None]
     if given != sorted(given):
         raise ValueError(f"{at}: expected start <= apex <= end, found {given}")
-    known = dict.fromkeys((*FIVE, *EMOTIONS, "neutral"))
+    known = dict.fromkeys((*FIVE, *EMOTIONS, NEUTRAL))
     emotions = tuple(word.strip().lower() for word in cells["emotion"].split(";"))
     for word in emotions:
         if word not in known:

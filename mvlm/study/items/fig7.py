@@ -283,7 +283,7 @@ def _record_path(source: Experiment, target: Experiment, chosen: Settings) -> Pa
         "method": recipe(METHODS[METHOD]),
         "seed": SEED,
         "randomised": RANDOMISED,
-        "source": source_key(*HEAT, **reach(METHODS[METHOD]) | {"without": ("mvlm.prompts",)}),
+        "source": source_key(*HEAT, **reach(METHODS[METHOD]) | {"without": ("mvlm.prompts:prompts_for",)}),
     }
     if chosen.profile == "full":
         content |= {"trainer": source_key(END_TO_END, **reach(METHODS[METHOD]))}
