@@ -12,12 +12,12 @@ class Summary(NamedTuple):
     """Accuracy of one method on one benchmark."""
 
     mean: float  # mean over the folds of the fold's accuracy
-    std: float  # standard deviation over the folds (n - 1); NaN for one fold
-    low: float  # 95 % interval of the mean, bootstrap over subjects
+    std: float  # standard deviation over the folds (n - 1), of all repeats; NaN for one
+    low: float  # 95 % interval of the mean, bootstrap over subjects, and over repeats where there are several
     high: float
     n: int  # samples
     subjects: int
-    folds: int
+    folds: int  # of one repeat
 
 
 class PairedTest(NamedTuple):
@@ -30,34 +30,45 @@ class PairedTest(NamedTuple):
     p: float  # two-sided
 
 
-def summary(correct: np.ndarray, fold: np.ndarray, subject: np.ndarray, *, seed: int = 0) -> Summary:
+def summary(
+    correct: np.ndarray, fold: np.ndarray, subject: np.ndarray, repeat: np.ndarray | None = None, *, seed: int = 0
+) -> Summary:
     """Mean over folds, its spread, and the 95 % interval over subjects, of (N,) right or wrong predictions.
 
     Mean and interval are of one statistic, the mean over F folds of the share that is right among the n_f samples of
     each: a mean of all samples in which each weighs 1 / (F n_f). Samples of a subject are not independent, so the
     bootstrap draws whole subjects, as many as there are, and takes the same mean of theirs: the weighted sum over the
     sum of the weights drawn. The interval's ends are the 2.5th and 97.5th percentile of `DRAWS` such means; where all
-    subjects score alike, they are the mean. A subject may have samples in several folds, as over the seeds of repeated
-    cross-validation.
+    subjects score alike, they are the mean. A subject may have samples in several folds.
+
+    Repeats are whole cross-validations of the same samples, as of other seeds of training. Each (repeat, fold) is a
+    fold to mean and spread. The interval then holds the chance of the repeat too: every draw takes as many repeats as
+    there are, with replacement, beside the subjects (the bootstrap of two crossed factors; Owen and Eckles, 2012). Of R
+    repeats it sees (R - 1) / R of their variance, as a bootstrap of R does: a few repeats show that there is such a
+    chance and do not measure it well. One repeat adds nothing.
 
     Args:
         correct: (N,) boolean.
         fold, subject: (N,) any labels.
+        repeat: (N,) any labels; None: one.
     """
     correct, fold, subject = np.asarray(correct), np.asarray(fold), np.asarray(subject)
-    fits = correct.ndim == 1 and correct.dtype == bool and correct.shape == fold.shape == subject.shape
-    if not fits or not correct.size:
+    repeat = np.zeros(correct.shape, int) if repeat is None else np.asarray(repeat)
+    fits = correct.ndim == 1 and correct.dtype == bool
+    if not fits or not correct.size or not correct.shape == fold.shape == subject.shape == repeat.shape:
         raise ValueError(
-            f"expected (N,) booleans and as many folds and subjects, got {correct.dtype} of shape {correct.shape}, "
-            f"{fold.shape} and {subject.shape}"
+            f"expected (N,) booleans and as many folds, subjects and repeats, got {correct.dtype} of shape "
+            f"{correct.shape}, {fold.shape}, {subject.shape} and {repeat.shape}"
         )
-    fold = np.unique(fold, return_inverse=True)[1]
-    sizes = np.bincount(fold)
-    of_folds = np.bincount(fold, correct) / sizes
-    mean = float(of_folds.mean())
-    low, high, subjects = _interval(correct, 1 / sizes[fold], subject, mean, seed)  # F is in both sums, and cancels
-    std = float(of_folds.std(ddof=1)) if len(sizes) > 1 else np.nan
-    return Summary(mean, std, low, high, len(correct), subjects, len(sizes))
+    fold, repeat = (np.unique(labels, return_inverse=True)[1] for labels in (fold, repeat))
+    run = np.unique(np.stack([repeat, fold]), axis=1, return_inverse=True)[1].ravel()
+    sizes = np.bincount(run)
+    of_runs = np.bincount(run, correct) / sizes
+    mean = float(of_runs.mean())
+    # The number of runs is in both sums, and cancels.
+    low, high, subjects = _interval(correct, 1 / sizes[run], subject, repeat, mean, seed)
+    std = float(of_runs.std(ddof=1)) if len(sizes) > 1 else np.nan
+    return Summary(mean, std, low, high, len(correct), subjects, int(fold.max()) + 1)
 
 
 def chance(classes: int) -> float:
@@ -118,29 +129,38 @@ def mean_over_subjects(values: np.ndarray, subject: np.ndarray, *, seed: int = 0
     if values.ndim != 1 or not values.size or values.shape != subject.shape or not np.isfinite(values).all():
         raise ValueError(f"expected (N,) finite numbers and as many subjects, got {values.shape} and {subject.shape}")
     mean = float(values.mean())
-    low, high, subjects = _interval(values, np.ones(len(values)), subject, mean, seed)
+    low, high, subjects = _interval(values, np.ones(len(values)), subject, np.zeros(len(values), int), mean, seed)
     return Mean(mean, low, high, len(values), subjects)
 
 
 def _interval(
-    values: np.ndarray, weight: np.ndarray, subject: np.ndarray, mean: float, seed: int
+    values: np.ndarray, weight: np.ndarray, subject: np.ndarray, repeat: np.ndarray, mean: float, seed: int
 ) -> tuple[float, float, int]:
-    """Ends of the 95 % interval of a weighted mean, by bootstrap over subjects, and the number of subjects.
+    """Ends of the 95 % interval of a weighted mean, by bootstrap over subjects and repeats, and the number of subjects.
 
-    What is drawn and averaged is how far each subject is from the mean. Whole scores would bring rounding errors of
-    their own, and an interval of nothing else may lie beside its mean.
+    What is drawn and averaged is how far each subject is from the mean, repeat by repeat. Whole scores would bring
+    rounding errors of their own, and an interval of nothing else may lie beside its mean.
 
     Args:
         values, weight, subject: (N,).
+        repeat: (N,) int from 0.
         mean: `sum(weight * values) / sum(weight)`.
     """
     subject = np.unique(subject, return_inverse=True)[1]
-    total = np.bincount(subject, weight)  # (subjects,)
-    apart = _deviations(np.bincount(subject, weight * values) / total, mean, values)
-    count = len(total)
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=DRAWS)  # (DRAWS, subjects)
-    low, high = mean + np.percentile((drawn @ (total * apart)) / (drawn @ total), [2.5, 97.5])
-    return float(low), float(high), count
+    count, repeats = subject.max() + 1, repeat.max() + 1
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=DRAWS)  # (DRAWS, subjects)
+    times = rng.multinomial(repeats, np.full(repeats, 1 / repeats), size=DRAWS)  # (DRAWS, repeats)
+    above = below = 0.0
+    for each in range(repeats):
+        mine = repeat == each
+        total = np.bincount(subject[mine], weight[mine], minlength=count)  # (subjects,), 0: not in this repeat
+        scores = np.bincount(subject[mine], (weight * values)[mine], minlength=count)
+        apart = _deviations(np.divide(scores, total, out=np.full(count, mean), where=total > 0), mean, values)
+        above = above + times[:, each] * (drawn @ (total * apart))
+        below = below + times[:, each] * (drawn @ total)
+    low, high = mean + np.percentile(above / below, [2.5, 97.5])
+    return float(low), float(high), int(count)
 
 
 def _deviations(means: np.ndarray, mean: float, values: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from mvlm.samples import Rendering, Samples, catalogue, folds, open_corpus, view
 from mvlm.settings import Settings
 from mvlm.study.benchmarks import BENCHMARKS, Benchmark
 from mvlm.study.embeddings import Embedded, image_source, model_key, shown
-from mvlm.study.methods import reach, recipe
+from mvlm.study.methods import reach, recipe, seeds_of
 from mvlm.study.record import Fold
 
 END_TO_END = "mvlm.study.full_profile:one"  # what a run of the full profile executes
@@ -161,9 +161,13 @@ def split_subjects(experiment: Experiment, chosen: Settings) -> list[tuple[list[
 
 
 def planned(
-    benchmarks: Sequence[Benchmark], methods: Sequence[Method], seeds: Sequence[int], chosen: Settings, kind: Kind
+    benchmarks: Sequence[Benchmark],
+    methods: Sequence[Method],
+    seeds: Sequence[int] | None,
+    chosen: Settings,
+    kind: Kind,
 ) -> list[Planned]:
-    """One record for each benchmark at hand, method, fold and seed, in this order.
+    """One record for each benchmark at hand, method, fold and seed, in this order; seeds None: each method's own.
 
     Raises:
         AbsentError, ValueError: as of `present`.
@@ -174,7 +178,7 @@ def planned(
         split = split_subjects(experiment, chosen)
         for method, source in zip(methods, sources, strict=True):
             for fold, (train, test) in enumerate(split):
-                for seed in seeds:
+                for seed in seeds_of(method) if seeds is None else seeds:
                     cell = Cell(method, fold, len(split), seed)
                     plan.append(Planned(experiment, cell, train, test, record_path(experiment, cell, kind, source)))
     return plan

@@ -36,7 +36,7 @@ def run(
     methods: Sequence[str] = TABLE_METHODS,
     settings: Settings | None = None,
     *,
-    seeds: Sequence[int] = (0,),
+    seeds: Sequence[int] | None = None,
 ) -> pd.DataFrame:
     """Records of all combinations, computing those that are missing.
 
@@ -47,7 +47,8 @@ def run(
     Args:
         benchmarks, methods: names of `BENCHMARKS` and `METHODS`.
         settings: None reads them from the environment.
-        seeds: of clustering and training; folds are the same for all.
+        seeds: of clustering and training; None: each method's own, see `mvlm.study.methods.seeds_of`. Folds are the
+            same for all.
 
     Returns:
         One row per benchmark, method, fold and seed, in this order:
@@ -73,7 +74,11 @@ def run(
 
 
 def records(
-    benchmarks: Sequence[str], methods: Sequence[str], settings: Settings | None, seeds: Sequence[int], kind: Kind
+    benchmarks: Sequence[str],
+    methods: Sequence[str],
+    settings: Settings | None,
+    seeds: Sequence[int] | None,
+    kind: Kind,
 ) -> list[dict]:
     """Records of one kind of all combinations, computing those that are missing; arguments and errors as of `run`."""
     chosen = Settings.from_environment() if settings is None else settings
@@ -88,6 +93,11 @@ def records(
         if chosen.skip_bad:
             _list_skipped(plan, chosen)
     return [json.loads(each.path.read_text(encoding="utf-8")) for each in plan]
+
+
+def seeds_used(records: pd.DataFrame) -> dict[str, list[int]]:
+    """Method -> the seeds of its records, for the sidecar of what is made of them."""
+    return {method: sorted(set(of["seed"].tolist())) for method, of in records.groupby("method", sort=False)}
 
 
 def embedded(experiment: Experiment, chosen: Settings) -> tuple[Embedded, Prompts]:

@@ -46,6 +46,65 @@ def test_the_interval_is_that_of_subjects_drawn_one_by_one(monkeypatch, folds):
     assert got.high == pytest.approx(np.percentile(means, 97.5), abs=1e-12)
 
 
+def repeated(repeats=3, missing=False):
+    """The samples of `draw` predicted several times, each time as well as chance has it; two people may lack once."""
+    correct, fold, subject = draw()
+    rng = np.random.default_rng(5)
+    correct = np.concatenate([correct & (rng.random(len(correct)) < kept) for kept in (1.0, 0.6, 0.9)[:repeats]])
+    fold, subject, repeat = np.tile(fold, repeats), np.tile(subject, repeats), np.repeat(np.arange(repeats), len(fold))
+    kept = ~(missing & (repeat == 1) & np.isin(subject, ["F0000", "F0007"]))
+    return correct[kept], fold[kept], subject[kept], repeat[kept]
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_the_interval_is_that_of_subjects_and_repeats_drawn_one_by_one(monkeypatch, missing):
+    monkeypatch.setattr(statistics, "DRAWS", 100)
+    correct, fold, subject, repeat = repeated(missing=missing)
+    names, runs = sorted(set(subject)), {(r, f) for r, f in zip(repeat, fold, strict=True)}
+    of_runs = {(r, f): [c for c, *at in zip(correct, repeat, fold, strict=True) if at == [r, f]] for r, f in runs}
+    rng = np.random.default_rng(7)
+    people = rng.multinomial(len(names), [1 / len(names)] * len(names), size=100)
+    times = rng.multinomial(3, [1 / 3] * 3, size=100)
+    means = []
+    for of_people, of_repeats in zip(people, times, strict=True):
+        right = total = 0.0
+        for i in range(len(correct)):
+            drawn = of_people[names.index(subject[i])] * of_repeats[repeat[i]]
+            right += drawn * correct[i] / len(of_runs[repeat[i], fold[i]])
+            total += drawn / len(of_runs[repeat[i], fold[i]])
+        means.append(right / total)
+    got = statistics.summary(correct, fold, subject, repeat, seed=7)
+    assert (got.low, got.high) == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=1e-12)
+    shares = [np.mean(of) for of in of_runs.values()]
+    assert (got.mean, got.std) == pytest.approx((np.mean(shares), np.std(shares, ddof=1)))
+    assert (got.n, got.subjects, got.folds) == (len(correct), 23, 5)
+
+
+def test_one_repeat_adds_nothing_and_equal_ones_neither():
+    correct, fold, subject = draw()
+    once = statistics.summary(correct, fold, subject)
+    assert statistics.summary(correct, fold, subject, np.full(len(correct), 4)) == once
+    again = statistics.summary(
+        *(np.tile(each, 3) for each in (correct, fold, subject)), np.repeat(list("abc"), len(correct))
+    )
+    assert (again.mean, again.low, again.high) == pytest.approx((once.mean, once.low, once.high), abs=1e-12)
+
+
+def test_names_that_swap_from_seed_to_seed_widen_the_interval():
+    """Of six balanced classes one seed in three exchanges two names: a third of all samples, in everybody alike."""
+    true = np.tile(np.arange(6), 60)
+    swapped = np.where(true < 2, 1 - true, true)
+    subject, fold = np.repeat(np.arange(60), 6), np.repeat(np.arange(60), 6) % 10
+    said = np.concatenate([true, swapped, true])
+    where = (np.tile(fold, 3), np.tile(subject, 3))
+    seed = np.repeat([0, 1, 2], len(true))
+    held = statistics.summary(said == np.tile(true, 3), *where, seed)
+    blind = statistics.summary(said == np.tile(true, 3), *where)
+    assert (held.mean, blind.mean) == pytest.approx((8 / 9, 8 / 9))
+    assert blind.low == blind.high == blind.mean  # every subject scores alike: subjects alone know of no chance
+    assert held.low == pytest.approx(2 / 3) and held.high == 1  # a draw may have swaps alone, or none
+
+
 @pytest.mark.parametrize("folds", [1, 4, 12])
 def test_over_equal_folds_the_mean_and_its_interval_are_those_over_samples(folds):
     correct, subject = np.random.default_rng(0).random(60) < 0.7, np.repeat(np.arange(12), 5)

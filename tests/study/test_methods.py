@@ -35,6 +35,12 @@ def test_a_recipe_is_made_of_what_there_is():
     assert {loss for method in METHODS.values() for loss in method.use} == {*PARTS, *LOSSES}
 
 
+def test_several_seeds_are_for_the_rungs_whose_names_can_swap():
+    several = {name for name, method in METHODS.items() if len(methods.seeds_of(method)) > 1}
+    assert several == {"pseudo-labels", "pairs", "full"}
+    assert all(methods.seeds_of(method)[0] == 0 for method in METHODS.values())
+
+
 def differs(name: str, other: str) -> set[str]:
     a, b = asdict(METHODS[name]), asdict(METHODS[other])
     return {field.name for field in fields(METHODS[name]) if a[field.name] != b[field.name]} - {"name", "title"}

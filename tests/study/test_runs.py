@@ -128,8 +128,8 @@ def corpora(monkeypatch, tmp_path):
     return known
 
 
-def run(*methods, settings=None, benchmarks=("BU-3DFE-I",), **further):
-    return runs.run(benchmarks, methods or TABLE_METHODS, settings or Settings(), **further)
+def run(*methods, settings=None, benchmarks=("BU-3DFE-I",), seeds=(0,)):
+    return runs.run(benchmarks, methods or TABLE_METHODS, settings or Settings(), seeds=seeds)
 
 
 def contents(folder):
@@ -258,6 +258,14 @@ def test_the_address_of_a_record_moves_with_all_it_depends_on(corpora):
         address(subjects=7),
     ]
     assert len({address(), *others}) == 7 and address() == address(settings=Settings(jobs=5))
+
+
+@pytest.mark.usefixtures("corpora")
+def test_without_seeds_each_method_has_its_own():
+    frame = run("baseline", "pairs", seeds=None)
+    assert frame.groupby("method")["seed"].agg(list).to_dict() == {"baseline": [0, 0], "pairs": [0, 1, 2] * 2}
+    assert runs.seeds_used(frame) == {"baseline": [0], "pairs": [0, 1, 2]}
+    assert run("pairs", seeds=(1,)).equals(frame[(frame["seed"] == 1)].reset_index(drop=True))
 
 
 @pytest.mark.usefixtures("corpora")

@@ -22,12 +22,13 @@ COLUMNS = {
     "supervision": "where a training sample's class comes from",
     "data_kind": "twin, sample or supplied",
     "labels_right": "percent of the training views' classes in the last round that are true; nothing reads this",
-    "difference": "percentage points of accuracy above the baseline, mean over the same folds",
+    "difference": "percentage points of accuracy above the baseline, mean over the same folds, seeds averaged first",
     "low": "points, lower end of the 95 % interval by the test",
     "high": "points, upper end of the 95 % interval by the test",
     "p": "two-sided, by the test",
     "test": "corrected resampled t over folds (Nadeau and Bengio 2003), or paired t over subjects where there are none",
     "folds": "folds, subject-independent; 1: one run, trained on another corpus",
+    "seeds": "seeds of clustering and training",
 }
 
 
@@ -46,48 +47,58 @@ def against_baseline(records: pd.DataFrame) -> pd.DataFrame:
         base = of[of["method"] == AGAINST]
         for method, runs in of.groupby("method", sort=False):
             rounds = [shares[-1] for shares in runs["pseudo_labels"] if shares]
-            own = 100 * np.mean([right.mean() for right in _right(base, "zero_shot")]) if method == AGAINST else None
+            own = _mean(base) if method == AGAINST else None
             known = 100 * np.mean(rounds) if rounds else own
             row = {"benchmark": benchmark, "method": method, "title": METHODS[method].title}
             row |= {name: runs[name].iloc[0] for name in ("supervision", "data_kind")} | {"labels_right": known}
             if method != AGAINST:
                 row |= difference(runs, base)
-            rows.append(row | {"folds": runs["fold"].nunique()})
+            rows.append(row | {"folds": runs["fold"].nunique(), "seeds": runs["seed"].nunique()})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def difference(runs: pd.DataFrame, base: pd.DataFrame, column: str = "zero_shot") -> dict[str, object]:
-    """Test of the differences in accuracy between two methods' records on one benchmark, paired by fold and seed.
+    """Test of the differences in accuracy between two methods' records on one benchmark, paired by fold.
+
+    Seeds are averaged before anything is paired: a fold counts once, however often it was run, since its repeats share
+    all of its samples. Over folds the test still sees the chance of a seed, which moves every fold by itself; over the
+    subjects of one run without folds it does not, and is of the mean of these seeds alone.
 
     Args:
-        runs, base: rows of what `mvlm.study.run` returns, the same folds and seeds in both.
+        runs, base: rows of what `mvlm.study.run` returns, the same folds in both, each with seeds of its own.
         column: of the predictions.
 
     Returns:
         difference, low, high (percentage points), p, and test: "folds", or "subjects" where there is one run without.
+
+    Raises:
+        ValueError: the two were not run on the same folds.
     """
-    base = base.set_index(["fold", "seed"]).loc[list(zip(runs["fold"], runs["seed"], strict=True))]
-    gains = [a.astype(float) - b for a, b in zip(_right(runs, column), _right(base, column), strict=True)]
+    ours, theirs = _right(runs, column), _right(base, column)
+    if ours.keys() != theirs.keys():
+        raise ValueError(f"expected runs of the same folds, got {sorted(ours)} and {sorted(theirs)}")
+    gains = {fold: right - theirs[fold] for fold, right in ours.items()}
     folds = runs["folds"].iloc[0]
     if folds > 1:
-        name, test = "folds", corrected_resampled_t(100 * np.array([gain.mean() for gain in gains]), 1 / folds)
+        name, test = "folds", corrected_resampled_t(100 * np.array([gain.mean() for gain in gains.values()]), 1 / folds)
     else:
-        name, test = "subjects", corrected_resampled_t(100 * _by_subject(gains, runs["subjects"]), 0)
+        subject, (gain,) = np.array(runs["subjects"].iloc[0]), gains.values()
+        of_subjects = np.array([gain[subject == each].mean() for each in np.unique(subject)])
+        name, test = "subjects", corrected_resampled_t(100 * of_subjects, 0)
     return {"difference": test.mean, "low": test.low, "high": test.high, "p": test.p, "test": name}
 
 
-def _right(runs: pd.DataFrame, column: str) -> list[np.ndarray]:
-    """Of each record, (M,) whether each prediction is right."""
-    return [np.array(said) == true for said, true in zip(runs[column], runs["emotions"], strict=True)]
+def _right(runs: pd.DataFrame, column: str) -> dict[int, np.ndarray]:
+    """Of each fold, (M,) share of its seeds in which each prediction is right."""
+    return {
+        fold: np.mean([np.array(said) == true for said, true in zip(of[column], of["emotions"], strict=True)], axis=0)
+        for fold, of in runs.groupby("fold")
+    }
 
 
-def _by_subject(gains: list[np.ndarray], subjects: pd.Series) -> np.ndarray:
-    """(S,) mean gain of each subject, over all seeds."""
-    of: dict[str, list[float]] = {}
-    for gain, shown in zip(gains, subjects, strict=True):
-        for subject, points in zip(shown, gain, strict=True):
-            of.setdefault(subject, []).append(points)
-    return np.array([np.mean(points) for points in of.values()])
+def _mean(runs: pd.DataFrame) -> float:
+    """Percent, mean over folds of the zero-shot accuracy."""
+    return 100 * np.mean([right.mean() for right in _right(runs, "zero_shot").values()])
 
 
 def render_against_baseline(frame: pd.DataFrame) -> list[Part]:
@@ -105,7 +116,8 @@ def render_against_baseline(frame: pd.DataFrame) -> list[Part]:
         cells.append(cell)
     note = (
         "Percentage points of zero-shot accuracy above the frozen baseline on the same folds [95 % interval], by the "
-        "corrected resampled t-test; where there is one run without folds, by the paired t-test over subjects. Labels "
+        "corrected resampled t-test; where there is one run without folds, by the paired t-test over subjects. Seeds, "
+        "where there are several, are averaged in each fold first. Labels "
         "right: percent of the training classes of the last round that are true (nothing reads this); for the "
         "baseline, how often its own prompts are right."
     )

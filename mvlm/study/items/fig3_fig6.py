@@ -36,18 +36,19 @@ _SHARED = {
 }
 FIG3_COLUMNS = _SHARED | {
     name: OF_TABLES[name]
-    for name in ("paper", "mean", "std", "low", "high", "chance", "n", "subjects", "folds", "profile")
+    for name in ("paper", "mean", "std", "low", "high", "chance", "n", "subjects", "folds", "seeds", "profile")
 }
 FIG6_COLUMNS = _SHARED | {
     "paper": "percentage points as stated in the paper; empty where its text does not say",
     "qualifier": "how the paper's text qualifies its number",
-    "difference": "percentage points of accuracy above the baseline, mean over the same folds",
+    "difference": "percentage points of accuracy above the baseline, mean over the same folds, seeds averaged first",
     "low": "points, lower end of the 95 % interval by the test",
     "high": "points, upper end of the 95 % interval by the test",
     "p": "two-sided, by the test",
     "excludes_zero": "whether the interval lies on one side of 0",
     "test": "corrected resampled t over folds (Nadeau and Bengio 2003), or paired t over subjects where there are none",
     "folds": "folds, subject-independent; 1: one run, trained on another corpus",
+    "seeds": "seeds of clustering and training",
     "profile": "smoke, quick or full",
 }
 
@@ -79,7 +80,7 @@ def fig3_table(records: pd.DataFrame) -> pd.DataFrame:
     measured = accuracy_table(records[records["method"].isin(LADDER)], every[:0])
     for row in measured[measured["protocol"].isin(list(ASKED))].to_dict("records"):
         rows.append(row | {"asked": column_title(row["benchmark"], row["protocol"])})
-    whole = dict.fromkeys(("n", "subjects", "folds"), "Int64")
+    whole = dict.fromkeys(("n", "subjects", "folds", "seeds"), "Int64")
     return pd.DataFrame(rows, columns=list(FIG3_COLUMNS)).astype(whole)
 
 
@@ -105,11 +106,12 @@ def fig6_table(records: pd.DataFrame) -> pd.DataFrame:
             runs = of[of["method"] == method]
             shared = {"benchmark": benchmark, "method": method, "title": METHODS[method].title, "source": "measured"}
             shared |= {name: runs[name].iloc[0] for name in ("data_kind", "profile", "folds")}
+            shared["seeds"] = runs["seed"].nunique()
             for way in ways(benchmark):
                 found = difference(runs, base, ASKED[way])
                 one_sided = bool(found["low"] > 0 or found["high"] < 0)
                 rows.append(shared | found | {"asked": column_title(benchmark, way), "excludes_zero": one_sided})
-    return pd.DataFrame(rows, columns=list(FIG6_COLUMNS)).astype({"folds": "Int64"})
+    return pd.DataFrame(rows, columns=list(FIG6_COLUMNS)).astype({"folds": "Int64", "seeds": "Int64"})
 
 
 def _of_paper(methods: tuple[str, ...]) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from mvlm.study.items.fig3_fig6 import ASKED, ways
 from mvlm.study.items.foundation import FOUNDATIONS, PROTOCOLS, cards
 from mvlm.study.items.summary_inspections import (
     ACCURACY,
+    AND_SEEDS,
     BOOTSTRAP,
     INSPECTED,
     KNOWS,
@@ -100,7 +101,7 @@ def studied() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for asked in QUESTIONS for name in (*asked.against, *asked.methods)))
 
 
-def study_records(settings: Settings | None = None, *, seeds: Sequence[int] = (0,)) -> pd.DataFrame:
+def study_records(settings: Settings | None = None, *, seeds: Sequence[int] | None = None) -> pd.DataFrame:
     """Records of every method of the study, computing those that are missing: see `run`.
 
     Methods of the tables are run on all benchmarks, the others on `STUDIED_ON`, as far as these are there.
@@ -157,7 +158,7 @@ def question_rows(question: Question, records: pd.DataFrame) -> list[dict[str, A
                 shared = _head(runs, question.title, column_title(benchmark, way), method)
                 classes = len(BENCHMARKS[benchmark].shown if way != "zero-shot" else BENCHMARKS[benchmark].emotions)
                 right = [np.array(said) == true for said, true in zip(runs[ASKED[way]], runs["emotions"], strict=True)]
-                rows.append(shared | _accuracy(right, runs["subjects"].to_list()) | {"chance": 100 / classes})
+                rows.append(shared | _accuracy(runs, right, runs["subjects"].to_list()) | {"chance": 100 / classes})
                 for other in question.against:
                     if other == method:
                         continue
@@ -188,7 +189,7 @@ def level_rows(records: pd.DataFrame, known: Mapping[str, int]) -> list[dict[str
                 tested |= {name for name in record["names"] if known[name] == level}
                 right.append((np.array(record["zero_shot"]) == record["emotions"])[mask])
                 subjects.append(np.array(record["subjects"])[mask])
-            row = _head(runs, LEVELS, LEVELS_ON, method) | _accuracy(right, subjects) | {"at": f"level {level}"}
+            row = _head(runs, LEVELS, LEVELS_ON, method) | _accuracy(runs, right, subjects) | {"at": f"level {level}"}
             rows.append(row | {"n": len(tested), "chance": 100 / len(BENCHMARKS[LEVELS_ON].emotions)})
     return rows
 
@@ -219,13 +220,13 @@ def _head(runs: pd.DataFrame, question: str, benchmark: str, method: str) -> dic
     return head | {"measure": ACCURACY, "at": "", "unit": "percent"}
 
 
-def _accuracy(right: Sequence[np.ndarray], subjects: Sequence[Sequence[str]]) -> dict[str, Any]:
-    fold = np.repeat(np.arange(len(right)), [len(each) for each in right])
+def _accuracy(runs: pd.DataFrame, right: Sequence[np.ndarray], subjects: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Of arrays of right and wrong, one for each row of the runs, and whom they show."""
+    fold, seed = (np.repeat(runs[name], [len(each) for each in right]) for name in ("fold", "seed"))
     names = np.concatenate([np.asarray(shown) for shown in subjects])
-    correct = np.concatenate(right)
-    found = summary(correct, fold, names)
+    found = summary(np.concatenate(right), fold, names, seed)
     ends = {"value": 100 * found.mean, "low": 100 * found.low, "high": 100 * found.high}
-    return ends | {"interval": BOOTSTRAP, "subjects": found.subjects}
+    return ends | {"interval": AND_SEEDS if runs["seed"].nunique() > 1 else BOOTSTRAP, "subjects": found.subjects}
 
 
 def render_summary(frame: pd.DataFrame) -> list[Part]:
@@ -243,8 +244,9 @@ def render_summary(frame: pd.DataFrame) -> list[Part]:
             columns = {name: name for name in rows["benchmark"].unique()}
             cells = _crossed(rows.assign(what=what), keys, "benchmark", columns)
             note = (
-                f"Accuracy in percent [95 % interval, {BOOTSTRAP}]; differences in points on the same folds [95 % "
-                f"interval, {' or '.join(TEST.values())}], * where the interval excludes 0. {kinds}"
+                f"Accuracy in percent [95 % interval, {BOOTSTRAP}{_several(rows)}]; differences in points on the same "
+                f"folds, seeds averaged first [95 % interval, {' or '.join(TEST.values())}], * where the interval "
+                f"excludes 0. {kinds}"
             )
         else:
             where = "at" if rows["at"].any() else "measure"
@@ -254,6 +256,13 @@ def render_summary(frame: pd.DataFrame) -> list[Part]:
             note = f"{_MEASURED[title]} Percent [{interval}]. {kinds}"
         parts.append(Part(f"Summary: {title}", cells, note))
     return parts
+
+
+def _several(rows: pd.DataFrame) -> str:
+    """Which methods of a question had several seeds, for its note; nothing where none had."""
+    seeds = rows[rows["seeds"] > 1].drop_duplicates("method")
+    each = [f"{title}: {count}" for title, count in zip(seeds["title"], seeds["seeds"], strict=True)]
+    return f", and over seeds where there are several ({'; '.join(each)})" if each else ""
 
 
 _MEASURED = {

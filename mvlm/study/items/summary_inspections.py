@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 INSPECTED = ("baseline", "pairs", "instance", "full", "oracle")
 ON = ("BU-3DFE-I", "BU-3DFE-II", "Bosphorus", "BU-4DFE")
 FUSED = "fused"
-BOOTSTRAP = "bootstrap over subjects"
+BOOTSTRAP, AND_SEEDS = "bootstrap over subjects", "bootstrap over subjects and seeds"
 RESTARTS = "least to greatest of restarts, all folds"
 # Questions, as the summary names them, and their measures.
 VIEWS, LABELS, KNOWS, NAMES = "single views", "label efficiency", "what else the embedding knows", "clusters and names"
@@ -63,13 +63,13 @@ def probe_rows(inspections: pd.DataFrame, runs: pd.DataFrame, yaws: Sequence[flo
 
     Args:
         inspections: what `inspected` returns.
-        runs: what `mvlm.study.run` returns, of the same benchmarks, methods, folds and seeds; they have what needs no
-            inspection, the fused views and the probe on all labels.
+        runs: what `mvlm.study.run` returns, of the same benchmarks, methods and folds, and of these seeds at least;
+            they have what needs no inspection, the fused views and the probe on all labels. Other seeds are not read.
         yaws: angles of the views.
     """
     rows = []
     for (benchmark, method), group in inspections.groupby(["benchmark", "method"], sort=False):
-        beside = runs[(runs["benchmark"] == benchmark) & (runs["method"] == method)]
+        beside = runs[(runs["benchmark"] == benchmark) & (runs["method"] == method) & runs["seed"].isin(group["seed"])]
         head = {"benchmark": benchmark, "method": method, "title": METHODS[method].title}
         head |= {name: group[name].iloc[0] for name in ("supervision", "data_kind", "profile")}
         head |= {"folds": group["fold"].nunique(), "seeds": group["seed"].nunique(), "unit": "percent"}
@@ -159,9 +159,9 @@ def _row(
     subjects: Sequence[np.ndarray] | None = None,
 ) -> dict:
     """Mean over folds of arrays of right and wrong, one for each row of the group, with its interval."""
-    fold = np.repeat(np.arange(len(group)), [len(each) for each in right])
+    fold, seed = (np.repeat(group[name], [len(each) for each in right]) for name in ("fold", "seed"))
     shown = np.concatenate([np.asarray(each) for each in (group["subjects"] if subjects is None else subjects)])
-    found = summary(np.concatenate(right), fold, shown)
+    found = summary(np.concatenate(right), fold, shown, seed)
     return {
         "question": question,
         "measure": measure,
@@ -169,7 +169,7 @@ def _row(
         "value": 100 * found.mean,
         "low": 100 * found.low,
         "high": 100 * found.high,
-        "interval": BOOTSTRAP,
+        "interval": AND_SEEDS if group["seed"].nunique() > 1 else BOOTSTRAP,
         "chance": 100 * guess,
         "n": len({name for names in group["names"] for name in names}),
         "subjects": found.subjects,

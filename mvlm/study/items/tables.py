@@ -25,14 +25,15 @@ COLUMNS = {
     "source": "measured here, transcribed from the paper, or not stated in its text",
     "data_kind": "twin, sample or supplied; paper for the paper's rows",
     "paper": "percent, as printed in the paper; empty where its text does not say",
-    "mean": "percent, mean over folds",
-    "std": "percent, standard deviation over folds (n - 1)",
-    "low": "percent, lower end of the 95 % interval by bootstrap over subjects",
-    "high": "percent, upper end of the 95 % interval by bootstrap over subjects",
+    "mean": "percent, mean over folds, and over seeds where there are several",
+    "std": "percent, standard deviation over folds (n - 1), of all seeds",
+    "low": "percent, lower end of the 95 % interval by bootstrap over subjects, and over seeds where there are several",
+    "high": "percent, upper end of that interval",
     "chance": "percent, a guess among the classes",
     "n": "samples",
     "subjects": "subjects",
     "folds": "folds, subject-independent",
+    "seeds": "seeds of clustering and training",
     "profile": "smoke, quick or full",
 }
 
@@ -88,7 +89,7 @@ def accuracy_table(records: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     place = [frame["method"].map(order), frame["benchmark"].map(list(BENCHMARKS).index), range(len(frame))]
     frame = frame.assign(_a=place[0], _b=place[1], _c=place[2]).sort_values(["_a", "_b", "_c"])
-    whole = dict.fromkeys(("n", "subjects", "folds"), "Int64")
+    whole = dict.fromkeys(("n", "subjects", "folds", "seeds"), "Int64")
     return frame[list(COLUMNS)].reset_index(drop=True).astype(whole)
 
 
@@ -117,18 +118,17 @@ def _measured(runs: pd.DataFrame, benchmark: Benchmark) -> list[dict[str, Any]]:
     """Return one row per protocol, of the runs (folds and seeds) of one method on one benchmark."""
     import numpy as np
 
-    # Repeated seeds are repeated cross-validation: each (seed, fold) is a fold of its own to the spread.
-    sizes = runs["names"].map(len)
-    fold = np.repeat(np.arange(len(runs)), sizes)
+    fold, seed = (np.repeat(runs[name], runs["names"].map(len)) for name in ("fold", "seed"))
     names, subjects = np.concatenate(runs["names"].to_list()), np.concatenate(runs["subjects"].to_list())
     true = np.concatenate(runs["emotions"].to_list())
     counts = {"n": len(np.unique(names)), "subjects": len(np.unique(subjects)), "folds": runs["fold"].nunique()}
+    counts |= {"seeds": runs["seed"].nunique()}
     rows = []
     for column, protocol in PREDICTIONS.items():
         if runs[column].isna().any():  # asked about all emotions, or about those that are shown, is then the same
             continue
         classes = len(benchmark.shown if protocol == AMONG_SHOWN else benchmark.emotions)
-        found = summary(np.concatenate(runs[column].to_list()) == true, fold, subjects)
+        found = summary(np.concatenate(runs[column].to_list()) == true, fold, subjects, seed)
         spread = {name: 100 * getattr(found, name) for name in ("mean", "std", "low", "high")}
         rows.append({"protocol": protocol, **spread, "chance": 100 * chance(classes), **counts})
     last = {name: runs[column].map(lambda rounds: rounds[-1] if rounds else None) for column, name in ROUNDS.items()}
@@ -155,12 +155,25 @@ def render_table(frame: pd.DataFrame, item: str) -> list[Part]:
         f"Accuracy in percent. Paper: transcribed from its {table.title}, no spread given, on the licensed corpora"
         f"{'; n. s.: its text does not state the number' if (frame['source'] == 'not stated').any() else ''}. "
         f"Measured: on the data kind {kinds}, profile {profile}, zero-shot prompts on the mean view; mean ± standard "
-        f"deviation over subject-independent folds [95 % interval, bootstrap over subjects]. {_chances(measured)} "
-        f"{sizes}."
+        f"deviation over subject-independent folds [95 % interval, bootstrap over subjects]. {_seeds(measured)}"
+        f"{_chances(measured)} {sizes}."
     )
     accuracy = Part(f"{table.title}: accuracy", _accuracy(frame, kinds, table.benchmarks), note)
     title = f"{table.title}, continued: clusters, their names, and probes"
     return [accuracy, Part(title, _qualities(measured), _QUALITIES)]
+
+
+def _seeds(measured: pd.DataFrame) -> str:
+    """What the note says of methods that were run several times; nothing where none was."""
+    several = measured[measured["seeds"] > 1].drop_duplicates("method")
+    if several.empty:
+        return ""
+    which = "; ".join(several["title"])
+    return (
+        f"Clusters can swap their names from one start to another: {which} were run with "
+        f"{' or '.join(map(str, several['seeds'].unique()))} seeds, all of which mean and deviation take in, and the "
+        "interval draws seeds beside subjects, so that it holds that chance too. "
+    )
 
 
 def _chances(measured: pd.DataFrame) -> str:
@@ -179,12 +192,12 @@ def column_title(benchmark: str, protocol: str = "zero-shot") -> str:
 
 
 _QUALITIES = (
-    "Percent, mean ± standard deviation over folds. Cluster accuracy, NMI and ARI: k-means fitted on training "
-    "subjects, applied to test subjects; the names of the clusters for the accuracy come from the labels of training "
-    "subjects. Clusters named right: how many of the clusters got from the prompts the name that those labels give. "
-    "Pseudo-labels: of the training views in the last round, how many are right (nothing reads this), and how many "
-    "changed since the round before. kNN and linear probe are fitted on labelled training subjects; they measure the "
-    "representation, not the method."
+    "Percent, mean ± standard deviation over folds, and over seeds where there are several. Cluster accuracy, NMI and "
+    "ARI: k-means fitted on training subjects, applied to test subjects; the names of the clusters for the accuracy "
+    "come from the labels of training subjects. Clusters named right: how many of the clusters got from the prompts "
+    "the name that those labels give. Pseudo-labels: of the training views in the last round, how many are right "
+    "(nothing reads this), and how many changed since the round before. kNN and linear probe are fitted on labelled "
+    "training subjects; they measure the representation, not the method."
 )
 
 

@@ -56,7 +56,7 @@ VALUES = {
     "scaling of dynamic images": [("mvlm.faces.dynamics:REST", ""), ("mvlm.faces.dynamics:SHARE", "")],
     "accuracy of an unsupervised model": [("mvlm.study.record:NEIGHBOURS", "")],
     "folds": [("mvlm.study.plan:FOLDS", ""), ("mvlm.samples:folds", "seed")],
-    "repetitions and spread": [("mvlm.study.runs:run", "seeds"), ("mvlm.measures.statistics:DRAWS", "")],
+    "repetitions and spread": [("mvlm.study.methods:SEEDS", ""), ("mvlm.measures.statistics:DRAWS", "")],
     "emotion words in pretraining": [
         ("mvlm.foundation.pretrain:Recipe", name) for name in ("word_share", "wrong_share")
     ],

@@ -127,8 +127,22 @@ def test_repeated_seeds_are_more_folds_of_the_same_samples():
     once = records(("full",), ("Bosphorus",))
     twice = pd.concat([once, once.assign(seed=1)])
     row = table1(twice).query("protocol == 'zero-shot'").iloc[0]
-    assert (row["n"], row["subjects"], row["folds"]) == (24, 4, 2)
+    assert (row["n"], row["subjects"], row["folds"], row["seeds"]) == (24, 4, 2, 2)
     assert row["mean"] == pytest.approx(100 * (11 / 12 + 1) / 2)
+
+
+def test_seeds_that_differ_widen_the_interval_and_the_note_says_which():
+    once = records(("baseline", "full"), ("Bosphorus",))
+    full = once["method"] == "full"
+    swapped = once[full].assign(seed=1, zero_shot=once.loc[full, "emotions"].map(lambda true: true[::-1]))
+    frame = table1(pd.concat([once, swapped], ignore_index=True)).query("protocol == 'zero-shot'").set_index("method")
+    before = table1(once).query("protocol == 'zero-shot'").set_index("method")
+    assert frame.loc["full", "mean"] == pytest.approx(100 * (11 / 12 + 1 + 0 + 0) / 4)
+    assert frame.loc["full", "low"] == 0 and frame.loc["full", "high"] == pytest.approx(before.loc["full", "high"])
+    assert frame.loc["baseline"].equals(before.loc["baseline"])
+    note = render_table1(frame.reset_index())[0].note
+    assert "+ multiview loss (full) were run with 2 seeds" in note and "Baseline were" not in note
+    assert "seeds" not in render_table1(before.reset_index())[0].note
 
 
 def test_a_corpus_that_is_missing_is_absent_and_never_a_twin():
