@@ -14,6 +14,7 @@ from mvlm.study.items.dials import turned
 from mvlm.study.items.fig4_fig5 import read_record
 from mvlm.study.items.fig7 import attention
 from mvlm.study.items.readings_compared import reading_records
+from mvlm.study.items.seen_or_not import both_faces
 from mvlm.study.items.summary import study_records
 from mvlm.study.items.summary_inspections import inspected
 from mvlm.study.items.transfer import transfer
@@ -29,6 +30,7 @@ NEEDED: dict[str, Callable[[Settings], object]] = {
     "12-table3": lambda settings: run(TABLES["table3"].benchmarks, settings=settings),
     "13-summary": lambda settings: (study_records(settings), inspected(settings=settings)),
     "14-transfer": transfer,
+    "15-distance": both_faces,
     "20-fig3-fig6": lambda settings: run(methods=LADDER, settings=settings),
     "21-fig4-fig5": read_record,  # measured by `make timings`
     "22-fig7": attention,

@@ -7,7 +7,7 @@ and the seed, the profile, and the code that a run executes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -123,19 +123,31 @@ class Planned(NamedTuple):
         return Fold(source.of(self.train), own.of(self.test), asked.emotions, asked.shown, self.cell.seed)
 
 
-def present(benchmarks: Sequence[Benchmark], chosen: Settings) -> list[Experiment]:
+def present(
+    benchmarks: Sequence[Benchmark], chosen: Settings, corpora: Mapping[str, Corpus] | None = None
+) -> list[Experiment]:
     """The benchmarks whose corpus is there: the twin without `DATA`, with it nothing but what lies under it.
+
+    Args:
+        benchmarks: whose corpora are looked for.
+        chosen: where, and how their scans are shown.
+        corpora: name -> what is taken instead, as a twin with another face.
 
     Raises:
         AbsentError: none is.
         ValueError: a corpus of which fewer than four subjects can take part, or all of whose scans are bad.
     """
+    given = corpora or {}
+
+    def opened(name: str) -> Corpus:
+        return given[name] if name in given else open_corpus(name, chosen.data)
+
     experiments = []
     for benchmark in benchmarks:
         known = BENCHMARKS[benchmark.trains_on] if benchmark.trains_on else None
         try:
-            corpus = open_corpus(benchmark.corpus, chosen.data)
-            other = open_corpus(known.corpus, chosen.data) if known else None
+            corpus = opened(benchmark.corpus)
+            other = opened(known.corpus) if known else None
         except FileNotFoundError:
             continue  # absent from the table; its twin would be another thing under the same name
         experiment = _experiment(benchmark, corpus, chosen)
@@ -166,15 +178,18 @@ def planned(
     seeds: Sequence[int] | None,
     chosen: Settings,
     kind: Kind,
+    corpora: Mapping[str, Corpus] | None = None,
 ) -> list[Planned]:
     """One record for each benchmark at hand, method, fold and seed, in this order; seeds None: each method's own.
+
+    Corpora are as of `present`.
 
     Raises:
         AbsentError, ValueError: as of `present`.
     """
     sources = [run_source(method, kind, chosen.profile) for method in methods]
     plan = []
-    for experiment in present(benchmarks, chosen):
+    for experiment in present(benchmarks, chosen, corpora):
         split = split_subjects(experiment, chosen)
         for method, source in zip(methods, sources, strict=True):
             for fold, (train, test) in enumerate(split):

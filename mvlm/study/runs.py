@@ -28,6 +28,8 @@ from mvlm.study.record import record
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mvlm.faces.corpora.corpus import Corpus
+
 RUN = Kind("runs", record)
 
 
@@ -37,6 +39,7 @@ def run(
     settings: Settings | None = None,
     *,
     seeds: Sequence[int] | None = None,
+    corpora: Mapping[str, Corpus] | None = None,
 ) -> pd.DataFrame:
     """Records of all combinations, computing those that are missing.
 
@@ -49,6 +52,8 @@ def run(
         settings: None reads them from the environment.
         seeds: of clustering and training; None: each method's own, see `mvlm.study.methods.seeds_of`. Folds are the
             same for all.
+        corpora: name -> what is taken instead of the corpus that `DATA` or its absence says, as a twin with another
+            face. Records are addressed by content: whatever is the same corpus has the same records.
 
     Returns:
         One row per benchmark, method, fold and seed, in this order:
@@ -70,7 +75,7 @@ def run(
     """
     import pandas as pd
 
-    return pd.DataFrame(records(benchmarks, methods, settings, seeds, RUN))
+    return pd.DataFrame(records(benchmarks, methods, settings, seeds, RUN, corpora))
 
 
 def records(
@@ -79,6 +84,7 @@ def records(
     settings: Settings | None,
     seeds: Sequence[int] | None,
     kind: Kind,
+    corpora: Mapping[str, Corpus] | None = None,
 ) -> list[dict]:
     """Records of one kind of all combinations, computing those that are missing; arguments and errors as of `run`."""
     chosen = Settings.from_environment() if settings is None else settings
@@ -86,7 +92,7 @@ def records(
     _known("method", methods, METHODS)
     with workers.on(chosen.scheduler):
         asked = [BENCHMARKS[name] for name in benchmarks], [METHODS[name] for name in methods]
-        plan = planned(*asked, seeds, chosen, kind)
+        plan = planned(*asked, seeds, chosen, kind, corpora)
         missing = [each for each in plan if not each.path.is_file()]
         if missing:
             compute(missing, chosen, kind)

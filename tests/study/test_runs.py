@@ -275,6 +275,18 @@ def test_another_seed_is_another_row_on_the_same_folds():
     assert frame["names"].iloc[0] == frame["names"].iloc[1]
 
 
+def test_a_corpus_that_is_given_stands_in_for_the_one_at_hand(corpora):
+    usual = run("baseline", "pairs")
+    painted = FakeCorpus(repainted=tuple(f"F{number:04d}" for number in range(1, SUBJECTS + 1)))
+    given = runs.run(("BU-3DFE-I",), ("baseline", "pairs"), Settings(), seeds=(0,), corpora={"BU-3DFE": painted})
+    assert set(given["fingerprint"]) == {painted.fingerprint} != set(usual["fingerprint"])
+    assert (given["names"] == usual["names"]).all() and (given["zero_shot"] != usual["zero_shot"]).any()
+    before = contents(mvlm.settings.RUNS)
+    same = runs.run(("BU-3DFE-I",), ("pairs",), Settings(), seeds=(0,), corpora={"BU-3DFE": corpora["BU-3DFE", None]})
+    assert contents(mvlm.settings.RUNS) == before  # the same corpus has the same records
+    assert same.equals(usual[usual["method"] == "pairs"].reset_index(drop=True))
+
+
 @pytest.mark.usefixtures("corpora")
 def test_the_smoke_profile_takes_a_few_subjects_and_two_folds(monkeypatch):
     monkeypatch.setattr(plan, "FOLDS", 10)
