@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CONFUSED = ("baseline", "full")  # methods whose confusions are drawn
+ACROSS = 6  # dials in a line
 
 
 class Drawing(NamedTuple):
@@ -80,7 +81,7 @@ def draw_foundation(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
 
 
 def draw_dials(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
-    """Accuracy over the value of each dial, with 95 % intervals: a row for each benchmark, a panel for each dial.
+    """Accuracy over the value of each dial, with 95 % intervals: lines for each benchmark, a panel for each dial.
 
     Args:
         frame: what `mvlm.study.items.dials.turned` returns.
@@ -90,18 +91,24 @@ def draw_dials(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
     from matplotlib.figure import Figure
 
     sns.set_theme(style="whitegrid", context="paper")
-    benchmarks = frame["benchmark"].unique()
-    wide = frame.groupby("benchmark")["dial"].nunique().max()
-    figure = Figure(figsize=(1.35 * wide + 1.0, 1.8 * len(benchmarks) + 0.4), layout="constrained")
-    grid = figure.subplots(len(benchmarks), wide, sharey=True, squeeze=False)
-    for line, benchmark in zip(grid, benchmarks, strict=True):
-        groups = list(frame[frame["benchmark"] == benchmark].groupby("dial", sort=False))
+    lines = [
+        (benchmark, groups[start : start + ACROSS])
+        for benchmark, of in frame.groupby("benchmark", sort=False)
+        for groups in [list(of.groupby("dial", sort=False))]
+        for start in range(0, len(groups), ACROSS)
+    ]
+    wide = max(len(groups) for _, groups in lines)
+    values = sorted(frame["value"].unique())
+    figure = Figure(figsize=(1.35 * wide + 1.0, 1.8 * len(lines) + 0.4), layout="constrained")
+    grid = figure.subplots(len(lines), wide, sharex=True, sharey=True, squeeze=False)
+    for line, (benchmark, groups) in zip(grid, lines, strict=True):
         for panel, (dial, part) in zip(line, groups, strict=False):
             spread = [part["accuracy"] - part["low"], part["high"] - part["accuracy"]]
             panel.errorbar(part["value"], part["accuracy"], yerr=spread, fmt="o-", ms=4, lw=1, capsize=2)
             panel.axhline(part["chance"].iloc[0], ls="--", color="0.4", lw=1)
             panel.set_xscale("log", base=2)
-            panel.set_xticks(part["value"], [f"{value:g}" for value in part["value"]])
+            panel.set_xticks(values, [f"{value:g}" for value in values])
+            panel.tick_params(labelbottom=True)
             panel.minorticks_off()
             panel.set(title=dial, ylim=(0, 100))
         line[0].set_ylabel(f"{benchmark}\n({part['data_kind'].iloc[0]}), accuracy, %")
