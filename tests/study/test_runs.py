@@ -448,7 +448,9 @@ def test_transfer_reports_one_half_by_each_protocol(corpora, monkeypatch, tmp_pa
     frame = transfer.transfer(Settings(data=tmp_path))
     assert len(frame) == 2 * 6 and frame["model"].unique().tolist() == list(transfer.MODELS)
     assert set(frame["subjects"]) == {4} and set(frame["n"]) == {48} and set(frame["data_kind"]) == {"sample"}
-    assert {name[4] for name in sum(frame["names"], [])} == set("2468")
+    assert {name[4] for name in sum(frame["names"], [])} == set("1357") and set(frame["half"]) == {"odd"}
+    even = transfer.transfer(Settings(data=tmp_path), half="even")
+    assert {name[4] for name in sum(even["names"], [])} == set("2468")
     right = [np.mean(np.array(p) == e) for p, e in zip(frame["predicted"], frame["emotions"], strict=True)]
     np.testing.assert_allclose(frame["mean"], right)
     assert ((frame["low"] <= frame["mean"]) & (frame["mean"] <= frame["high"])).all()

@@ -1,7 +1,9 @@
 """From the twin to other people's faces: BU-3DFE under `DATA`, read by halves.
 
-Subjects of odd number may guide work on the head and the method; those of even number are only reported. "Inductive"
-means that nothing of the reported half is used before it is predicted; "transductive" adapts to it, without its labels.
+Subjects of odd number may guide work on the foundation and the method, and are what is read by default. Those of even
+number are kept for one reading, when that work is done; earlier work has read those of the sample corpora, where they
+confirm and no more. "Inductive" means that nothing of the half that is read is used before it is predicted;
+"transductive" adapts to it, without its labels.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ PROTOCOLS = {  # protocol -> supervision, and what it is adapted on
 }
 
 
-def transfer(settings: Settings | None = None, *, half: str = "even", seed: int = 0) -> pd.DataFrame:
+def transfer(settings: Settings | None = None, *, half: str = "odd", seed: int = 0) -> pd.DataFrame:
     """Accuracy on one half of the subjects of a corpus the twin's model never saw.
 
     Both models are measured: "foundation", frozen, and "trained on the twin", by the full method on all subjects of the
@@ -56,13 +58,13 @@ def transfer(settings: Settings | None = None, *, half: str = "even", seed: int 
     - zero-shot: prompts on the mean view.
     - zero-shot, centred: the same with the mean of the other half removed.
     - adapted, inductive: the full method's rounds on the other half, without labels, then zero-shot.
-    - adapted, transductive: the rounds on the reported half itself.
+    - adapted, transductive: the rounds on the half that is read.
     - clusters, named by labels: k-means of the other half, named by its true labels. What naming costs.
-    - linear probe: on the same embeddings, by subject-independent folds within the reported half. Supervised.
+    - linear probe: on the same embeddings, by subject-independent folds within the half that is read. Supervised.
 
     Args:
         settings: None reads them from the environment; `data` must be set.
-        half: "even", the reported one, or "odd".
+        half: of the subjects, "odd", or "even", which is read once.
         seed: of clustering and training.
 
     Returns:
