@@ -166,7 +166,15 @@ def _encoded(task: tuple[np.ndarray, int, np.ndarray, Rendering, str, str | None
 
 def _text(emotions: tuple[str, ...], chosen: Settings) -> tuple[int, Prompts]:
     """Image size of the model, and the prompts of emotions as it embeds them, cached too."""
-    prompts, classes = prompts_for(emotions)
+    return _kept_text(*prompts_for(emotions), chosen)
+
+
+def texts(said: Sequence[str], chosen: Settings) -> np.ndarray:
+    """(P, D) unit rows of any texts, from the cache or made now; arguments and errors as of `frozen`."""
+    return _kept_text(list(said), np.arange(len(said)), chosen)[1].text
+
+
+def _kept_text(prompts: list[str], classes: np.ndarray, chosen: Settings) -> tuple[int, Prompts]:
     path = text_path(prompts, classes, chosen)
     if not path.is_file():
         # On a worker: this process needs no model, and the workers are about to.

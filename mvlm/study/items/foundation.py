@@ -1,5 +1,7 @@
 """What a foundation knows before any adaptation: of strangers, by its card, and of the twins, measured here.
 
+Beside accuracies it is asked about single action units, which no prompt of an emotion names: `units_told`.
+
 ``python -m mvlm.study.items.foundation [WEIGHTS ...]`` measures weights (by default the shipped ones) on the twins
 of all benchmarks and writes their cards, with what was found, into `foundations/`. Cards lie there and not beside the
 weights, since whatever lies there counts as a part of the model.
@@ -9,19 +11,32 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from mvlm.faces.corpora.items import Scan, evenly_spaced
+from mvlm.foundation.captions import PHRASES, VISIBLE
+from mvlm.labels.clusters import aggregate
 from mvlm.measures.statistics import chance, summary
 from mvlm.report.results import Part
 from mvlm.settings import MODEL, ROOT, Settings
-from mvlm.study.benchmarks import BENCHMARKS
+from mvlm.study.benchmarks import BASIC, BENCHMARKS
+from mvlm.study.embeddings import frozen, texts
+from mvlm.study.items.seen_or_not import SEEN
+from mvlm.study.items.transfer import halves
 from mvlm.study.runs import run
+from mvlm.twins.twin import Twin
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mvlm.faces.corpora.corpus import Corpus
 
 FOLDER = Path(__file__).parent / "foundations"
 SHIPPED = ROOT / "mvlm" / "weights" / f"{MODEL}.safetensors"
@@ -40,24 +55,34 @@ MEASURES = {
     "text_to_face_10": ("caption finds its face among the first ten", None),
     "actions": ("action units told apart (area under the ROC curve)", 2),
 }
+POSED = ("BU-3DFE", "Bosphorus", "BU-4DFE")  # whose samples show units together, in expressions
+SINGLE = "Bosphorus"  # which has scans of single units, too
+ALONE = f"{SINGLE}, single units"
+SINGLE_CODE = re.compile(r"(?:LFAU|UFAU)_(\d+)", re.IGNORECASE)  # on both sides and at full strength: no 12L, no 12LW
+FRAMES = 16  # of a film, at the strongest of which a unit is taken
 KINDS = {"stills": "held-out strangers, still", "dynamic": "held-out strangers, moving"}
 # Columns of the CSV, with their units.
 COLUMNS = {
     "pretrained_on": "what the foundation learnt from",
     "asked_about": "faces that no foundation has seen",
+    "face": "what draws them; of action units alone",
     "measure": "what is asked",
+    "unit": "action unit (FACS); empty where none is asked about",
     "data_kind": "strangers or twin",
     "value": "percent",
     "low": "percent, lower end of the 95 % interval by bootstrap over subjects; strangers have no repeated subject",
     "high": "percent, upper end of it",
     "chance": "percent, a guess; empty where it depends on the captions",
-    "n": "samples",
+    "n": "samples; of a unit, those that show it",
     "subjects": "subjects",
 }
+UNIT = "told apart by its phrase (area under the ROC curve)"
 
 
 def measure(weights: Path, chosen: Settings) -> dict[str, Any]:
     """The card of a foundation with ``twins``: benchmark -> protocol -> accuracy in [0, 1], its interval, n, subjects.
+
+    And with ``units``: "strangers", or the face of a twin -> who is asked about -> what `units_told` returns.
 
     Args:
         weights: a file that `mvlm.foundation.pretrain` wrote, its card beside it.
@@ -66,8 +91,6 @@ def measure(weights: Path, chosen: Settings) -> dict[str, Any]:
     Raises:
         ValueError, FileNotFoundError: no weights or no card there.
     """
-    import numpy as np
-
     card = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
     asked = replace(chosen, data=None, pretrained=None if weights == SHIPPED else str(weights))
     records = run(methods=("baseline",), settings=asked)
@@ -80,7 +103,150 @@ def measure(weights: Path, chosen: Settings) -> dict[str, Any]:
             spread = summary(np.concatenate(runs[protocol].to_list()) == true, fold, subjects)
             known = {name: round(getattr(spread, name), 4) for name in ("mean", "low", "high")}
             found[benchmark][protocol] = known | {"n": spread.n, "subjects": spread.subjects}
-    return card | {"twins": found}
+    return card | {"twins": found, "units": {"strangers": strangers_told(card, asked)} | twins_told(asked)}
+
+
+def areas(rows: np.ndarray, shown: Mapping[int, np.ndarray], phrases: Mapping[int, np.ndarray]) -> dict[int, float]:
+    """Action unit -> area under the ROC curve of nearness to its phrase, samples that show it against all others.
+
+    The probability that a sample with the unit lies nearer to the phrase than one without, 0.5 by chance. Units that
+    all samples or none show are left out.
+
+    Args:
+        rows: (N, D) unit rows.
+        shown: unit -> (N,) bool.
+        phrases: unit -> (D,) unit row.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    asked = [unit for unit, of in shown.items() if unit in phrases and 0 < of.sum() < len(of)]
+    return {unit: float(roc_auc_score(shown[unit], rows @ phrases[unit])) for unit in asked}
+
+
+def units_told(
+    corpus: Corpus | Twin, chosen: Settings, *, single: bool = False, subjects: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """What a frozen model tells of single action units, each asked as "a face with" its first phrase.
+
+    Args:
+        corpus: with `single`, Bosphorus or its twin: of scans that show one unit each, those with the unit against all
+            others. Else a posed twin: of all its samples, those that show the unit at 0.2 or more (mean of the sides;
+            of a film, at the strongest of a few frames) against the rest.
+        chosen: model, weights, jobs, how views look.
+        subjects: only these; None: of a supplied or sample corpus those of odd number, since the even ones are kept
+            (`mvlm.study.items.transfer`); of a twin all.
+
+    Returns:
+        mean: of the areas, in [0, 1]; n, subjects: samples and subjects; units: unit -> {"area", "n" that show it}.
+
+    Raises:
+        ValueError: no unit is shown by some samples and not by others.
+    """
+    if subjects is None and corpus.kind != "twin":
+        every = np.unique([item.subject for item in corpus.items])
+        subjects = every[~halves(every)].tolist()
+    asked = single_units(corpus) if single else corpus
+    every, _ = frozen(asked, BASIC, chosen, subjects)
+    items = {item.name: item for item in asked.items}
+    if single:
+        by_name = {name: {_unit(items[name].code): 1.0} for name in every.names}
+    else:
+        by_name = {name: strongest(corpus, items[name]) for name in every.names}
+    shown = {unit: np.array([by_name[name].get(unit, 0.0) >= VISIBLE for name in every.names]) for unit in PHRASES}
+    found = _told(every.views()[0], shown, chosen)
+    if not found["units"]:
+        raise ValueError(f"{corpus.name}: no action unit that some samples show and others do not")
+    return found | {"subjects": len(set(every.subjects.tolist()))}
+
+
+def twins_told(chosen: Settings) -> dict[str, dict[str, Any]]:
+    """Face of the twins -> who is asked about -> what `units_told` returns."""
+    found: dict[str, dict[str, Any]] = {}
+    for face in SEEN:
+        twins = {name: Twin(name, face=face) for name in POSED}
+        found[face] = {name: units_told(twin, chosen) for name, twin in twins.items()}
+        found[face][ALONE] = units_told(twins[SINGLE], chosen, single=True)
+    return found
+
+
+def strangers_told(card: Mapping[str, Any], chosen: Settings) -> dict[str, Any]:
+    """Kind of the held-out strangers -> what `units_told` returns: the random units that the card's mean is of."""
+    from mvlm.foundation.pretrain import Recipe  # here and not above: it brings torch
+    from mvlm.foundation.random_faces import UNITS, render_faces
+    from mvlm.study.embeddings import cached_model
+
+    found = {}
+    for kind, draw in Recipe(**card["recipe"]).draws().items():
+        faces = render_faces(draw._replace(count=0), jobs=chosen.jobs)
+        at_random = faces.emotions == ""
+        views = cached_model(chosen.model, chosen.pretrained).encode_views(faces.images[at_random]).numpy()
+        strengths = dict(zip(UNITS, faces.units[at_random].T, strict=True))
+        shown = {unit: strengths[unit] >= VISIBLE for unit in PHRASES}
+        found[kind] = _told(views, shown, chosen) | {"subjects": len(views)}
+    return found
+
+
+def _told(views: np.ndarray, shown: Mapping[int, np.ndarray], chosen: Settings) -> dict[str, Any]:
+    said = texts([f"a face with {phrases[0]}" for phrases in PHRASES.values()], chosen)
+    found = areas(aggregate(views), shown, dict(zip(PHRASES, said, strict=True)))
+    return {
+        "mean": round(float(np.mean(list(found.values()))), 4) if found else None,
+        "n": len(views),
+        "units": {str(unit): {"area": round(area, 4), "n": int(shown[unit].sum())} for unit, area in found.items()},
+    }
+
+
+def strongest(twin: Twin, item: Any) -> dict[int, float]:
+    """What an item of a twin shows, action unit -> mean intensity of the sides; of a film, at its strongest."""
+    frames = getattr(item, "frames", None)
+    if frames is None:
+        return {unit: float(np.mean(sides)) for unit, sides in twin.action_units(item).items()}
+    found: dict[int, float] = {}
+    for place in evenly_spaced(len(frames), FRAMES):
+        t = (frames[place].number - frames[0].number) / item.fps
+        for unit, sides in twin.action_units(item, t).items():
+            found[unit] = max(found.get(unit, 0.0), float(np.mean(sides)))
+    return found
+
+
+def _unit(code: str) -> int | None:
+    """The action unit that a code of Bosphorus names; None where it names no single one."""
+    found = SINGLE_CODE.fullmatch(code)
+    return int(found[1]) if found else None
+
+
+def single_units(corpus: Corpus | Twin) -> Corpus | UnitScans:
+    """A corpus of the scans that show a single action unit, each with its code where the others have an emotion.
+
+    What shows no emotion has no views otherwise (`mvlm.samples`).
+    """
+    scans = tuple(replace(scan, emotion=scan.code) for scan in corpus.scans if _unit(scan.code) is not None)
+    return UnitScans(corpus, scans) if isinstance(corpus, Twin) else replace(corpus, scans=scans)
+
+
+@dataclass(frozen=True)
+class UnitScans:
+    """The single units of a twin, which would look for an expression of the code's name."""
+
+    twin: Twin
+    scans: tuple[Scan, ...]
+
+    kind, sequences = "twin", ()
+
+    @property
+    def name(self) -> str:
+        return self.twin.name
+
+    @property
+    def items(self) -> tuple[Scan, ...]:
+        return self.scans
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return f"units-{self.twin.fingerprint}"
+
+    def read(self, scan: Scan):
+        return Twin.read(self.twin, replace(scan, emotion=None))
 
 
 def cards(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
@@ -112,7 +278,14 @@ def foundation_table(known: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
                 row |= {"value": 100 * spread["mean"], "low": 100 * spread["low"], "high": 100 * spread["high"]}
                 row |= {"chance": 100 * chance(len(BENCHMARKS[benchmark].emotions))}
                 rows.append(row | {count: spread[count] for count in ("n", "subjects")})
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n": "Int64", "subjects": "Int64"})
+        for face, groups in card.get("units", {}).items():
+            for about, told in groups.items():
+                row = {"pretrained_on": title, "asked_about": KINDS.get(about, about), "measure": UNIT}
+                row |= {"face": "" if face == "strangers" else face, "chance": 50.0, "subjects": told["subjects"]}
+                row["data_kind"] = "strangers" if face == "strangers" else "twin"
+                for unit, found in told["units"].items():
+                    rows.append(row | {"unit": int(unit), "value": 100 * found["area"], "n": found["n"]})
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(("n", "subjects", "unit"), "Int64"))
 
 
 def render_foundation(frame: pd.DataFrame) -> list[Part]:
@@ -120,7 +293,8 @@ def render_foundation(frame: pd.DataFrame) -> list[Part]:
     import pandas as pd
 
     rows = []
-    for (about, measure, kind), group in frame.groupby(["asked_about", "measure", "data_kind"], sort=False):
+    keys = ["asked_about", "measure", "data_kind"]
+    for (about, measure, kind), group in frame[frame["unit"].isna()].groupby(keys, sort=False):
         row = {"Asked about": f"{about} ({kind})" if kind == "twin" else about, "Measure": measure}
         values = {cell["pretrained_on"]: _shown(cell) for cell in group.to_dict("records")}
         row |= {f"pretrained on {title}": values.get(title, "absent") for title in FOUNDATIONS.values()}
@@ -133,7 +307,36 @@ def render_foundation(frame: pd.DataFrame) -> list[Part]:
         "The linear probe is fitted on labelled training subjects: it tells what the embedding holds, whatever the "
         "prompts make of it. Absent: not pretrained and measured."
     )
-    return [Part("What foundations know, by what they were pretrained on", pd.DataFrame(rows), note)]
+    known = Part("What foundations know, by what they were pretrained on", pd.DataFrame(rows), note)
+    return [known, *_unit_parts(frame[frame["unit"].notna()])]
+
+
+def _unit_parts(frame: pd.DataFrame) -> list[Part]:
+    """What the shipped foundation tells of each action unit; no part where its card was made without."""
+    import pandas as pd
+
+    frame = frame[frame["pretrained_on"] == FOUNDATIONS[f"{MODEL}.json"]]
+    if frame.empty:
+        return []
+    groups = {"held-out strangers": frame["data_kind"] == "strangers"}
+    groups |= {f"twins, {face} face (seen: {seen})": frame["face"] == face for face, seen in SEEN.items()}
+    alone = frame["asked_about"] == ALONE
+    rows = []
+    for part, suffix in ((frame[~alone], ""), (frame[alone], ", alone")):
+        for unit, of in part.groupby("unit"):
+            row = {"Action unit": f"{unit}{suffix}", "Phrase": PHRASES[unit][0]}
+            for name, mask in groups.items():
+                found = of[mask[of.index]]
+                row[name] = f"{found['value'].mean():.1f} (n = {found['n'].sum()})" if len(found) else "–"
+            rows.append(row)
+    note = (
+        "Area under the ROC curve in percent, chance 50: how often a face that shows the unit lies nearer to 'a face "
+        "with' its phrase than one that does not (n that show it). Strangers show units at random, up to six at once; "
+        "mean of still and moving ones. Twins show them within posed expressions, where some units always come "
+        f"together; mean over {', '.join(POSED)}. Alone: scans of {SINGLE} that show one unit, against those of "
+        "another. Seen: whether the foundation learnt from the face model. Each corpus by itself is in the CSV."
+    )
+    return [Part("Action units, one by one", pd.DataFrame(rows), note)]
 
 
 def _shown(cell: Mapping[str, Any]) -> str:

@@ -1,18 +1,23 @@
 """What the foundation knows: cards hold what was measured, the table shows every foundation and what is missing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import mvlm.settings
 from mvlm.cache.keys import data_files, reached
 from mvlm.measures.statistics import summary
+from mvlm.samples import load_samples, open_corpus
 from mvlm.settings import ROOT, Settings
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.items import foundation
 from mvlm.study.items.table_figures import draw_foundation
+from mvlm.twins.twin import Twin
 
 
 def card(value: float = 0.5) -> dict:
@@ -54,11 +59,14 @@ def test_a_card_gains_what_was_measured_on_the_twins(monkeypatch, tmp_path: Path
         return records(settings)
 
     monkeypatch.setattr(foundation, "run", run)
+    monkeypatch.setattr(foundation, "strangers_told", lambda card, _: {"of": card["sha256"]})
+    monkeypatch.setattr(foundation, "twins_told", lambda settings: {"formula": settings})
     weights = tmp_path / "without-sequences.safetensors"
     weights.with_suffix(".json").write_text(json.dumps({"sha256": "1", "held_out": {}}))
     made = foundation.measure(weights, Settings(data=tmp_path, profile="smoke"))
     assert asked == [(("baseline",), Settings(profile="smoke", pretrained=str(weights)))]  # of the twins, whatever DATA
     assert made["sha256"] == "1" and set(made["twins"]) == {"BU-4DFE", "BP4D"}
+    assert made["units"] == {"strangers": {"of": "1"}, "formula": asked[0][1]}
     right = np.array([True] * 5 + [False] * 3)
     expected = summary(right, np.repeat([0, 1], 4), np.repeat(list("abcd"), 2))
     found = made["twins"]["BP4D"]["zero_shot"]
@@ -100,6 +108,102 @@ def test_the_table_shows_both_foundations_and_says_which_one_is_absent():
     drawing = draw_foundation(frame, foundation.COLUMNS)
     assert len(drawing.figure.axes) == 2 and set(drawing.frame["data_kind"]) == {"twin"}
     assert list(drawing.columns) == list(drawing.frame.columns)
+
+
+def told(units: dict[int, float], n: int = 8) -> dict:
+    found = {str(unit): {"area": area, "n": n} for unit, area in units.items()}
+    return {"mean": float(np.mean(list(units.values()))), "n": 20, "subjects": 5, "units": found}
+
+
+def test_units_are_a_part_of_their_own_face_beside_face():
+    units = {"strangers": {"stills": told({4: 0.8, 12: 1.0}), "dynamic": told({4: 0.6}, 4)}}
+    units["formula"] = {"BU-3DFE": told({12: 0.9}), "BU-4DFE": told({12: 0.7}), foundation.ALONE: told({4: 0.3})}
+    both = {"still and moving faces": card() | {"units": units}, "still faces alone": card()}
+    frame = foundation.foundation_table(both)
+    assert frame["unit"].notna().sum() == 6 and list(frame.columns) == list(foundation.COLUMNS)
+    assert not frame.loc[frame["unit"].notna(), ["value", "chance", "n", "subjects"]].isna().any(axis=None)
+    known, part = foundation.render_foundation(frame)
+    assert known.cells.equals(
+        foundation.render_foundation(foundation.foundation_table(dict.fromkeys(both, card())))[0].cells
+    )
+    assert list(part.cells)[2:] == [
+        "held-out strangers",
+        "twins, formula face (seen: yes)",
+        "twins, anny face (seen: no)",
+    ]
+    shown = part.cells.set_index("Action unit").iloc[:, 1:]
+    assert shown.loc["4"].tolist() == ["70.0 (n = 12)", "–", "–"]
+    assert shown.loc["12"].tolist() == ["100.0 (n = 8)", "80.0 (n = 16)", "–"]
+    assert shown.loc["4, alone"].tolist() == ["–", "30.0 (n = 8)", "–"]
+    assert len(draw_foundation(frame, foundation.COLUMNS).figure.axes) == 2
+
+
+def test_the_area_counts_pairs_in_order():
+    rows = np.array([[np.cos(a), np.sin(a)] for a in (0.1, 0.5, 0.3, 0.9, 0.9)])
+    shown = {12: np.array([True, True, False, False, False]), 4: np.zeros(5, bool), 1: np.ones(5, bool)}
+    found = foundation.areas(rows, shown, dict.fromkeys((12, 4, 1), np.array([1.0, 0.0])))
+    assert found == {12: pytest.approx(5 / 6)}  # one pair of six is the wrong way round; 4 and 1 have none
+
+
+@pytest.fixture
+def seeing(monkeypatch, tmp_path):
+    """A model that sees what the fake embedding tells it: unit 12 nearest to its phrase, every other row elsewhere."""
+    phrases = list(foundation.PHRASES)
+    asked = []
+
+    def frozen(corpus, _emotions, _chosen, subjects):
+        items = [item for item in corpus.items if subjects is None or item.subject in subjects]
+        asked.append((corpus, items))
+        rows = np.zeros((len(items), len(phrases) + 1))
+        for row, item in zip(rows, items, strict=True):
+            row[phrases.index(foundation._unit(item.code)) if foundation._unit(item.code) else -1] = 1
+        columns = (np.array([getattr(item, name) for item in items]) for name in ("name", "subject", "emotion"))
+        return SimpleNamespace(
+            views=lambda: rows[None, :, None], **dict(zip(("names", "subjects", "emotions"), columns, strict=True))
+        ), None
+
+    monkeypatch.setattr(foundation, "frozen", frozen)
+    monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(foundation, "texts", lambda said, _: np.eye(len(said), len(said) + 1))
+    return asked
+
+
+def test_single_units_of_a_twin_are_asked_against_one_another(seeing):
+    twin = Twin("Bosphorus", face="formula")
+    found = foundation.units_told(twin, Settings(), single=True, subjects=["bs000", "bs001", "bs002"])
+    assert found == {"mean": 1, "n": 6, "subjects": 3, "units": {u: {"area": 1, "n": 3} for u in ("4", "9")}}
+    ((corpus, items),) = seeing
+    assert {item.code for item in items} == {"LFAU_9", "UFAU_4"} and corpus.fingerprint != twin.fingerprint
+    mesh, plain = corpus.read(items[0]), twin.read(replace(items[0], emotion=None))
+    np.testing.assert_array_equal(mesh.vertices, plain.vertices)
+    assert load_samples(corpus, size=8, jobs=1, subjects=["bs001"]).names.tolist() == [
+        "bs001_LFAU_9_0",
+        "bs001_UFAU_4_0",
+    ]
+
+
+def test_supplied_scans_are_read_by_odd_subjects_and_whole_units(seeing, tmp_path):
+    for subject in ("bs000", "bs001", "bs003"):
+        for code in ("E_ANGER", "LFAU_12", "LFAU_12LW", "UFAU_4", "CAU_A22A25", "N_N", "YR_R10"):
+            for suffix in ("bnt", "lm3", "png"):
+                path = tmp_path / "Bosphorus" / subject / f"{subject}_{code}_0.{suffix}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(b"-")
+    corpus = open_corpus("Bosphorus", tmp_path)
+    found = foundation.units_told(corpus, Settings(), single=True)
+    assert (found["n"], found["subjects"], set(found["units"])) == (4, 2, {"4", "12"})
+    assert {item.subject for item in seeing[0][1]} == {"bs001", "bs003"}
+    assert seeing[0][0].fingerprint != corpus.fingerprint
+
+
+def test_units_of_posed_twins_are_those_that_they_really_show(seeing):
+    twin = Twin("BU-4DFE", face="formula")
+    found = foundation.units_told(twin, Settings(), subjects=["F001", "F002"])
+    assert found["n"] == 12 and {each["area"] for each in found["units"].values()} == {0.5}  # nothing is seen
+    strengths = [foundation.strongest(twin, item) for item in seeing[0][1]]
+    assert found["units"]["12"]["n"] == sum(of.get(12, 0) >= 0.2 for of in strengths)
+    happy = next(of for of, item in zip(strengths, seeing[0][1], strict=True) if item.emotion == "happiness")
+    assert happy[12] > 0.4 and found["units"]["12"]["n"] >= 2
 
 
 def test_cards_are_data_of_this_room_alone():
