@@ -20,7 +20,6 @@ class Mesh:
     texture_coordinates  (U, 2) float64 or None: u, v as fractions of the picture, origin bottom-left
     texture_triangles    (T, 3) int32 or None: rows of `texture_coordinates`; None means the same as `triangles`
     texture              the picture: a file, or (H, W, 3) uint8 with row 0 on top; or None
-    by_nose              whether it is aligned as the committed results were; see `mvlm.faces.pose_by_nose`
 
     Raises ValueError for a wrong shape, a value that is not finite, a vertex 1 km away or an index out of range.
     """
@@ -31,7 +30,6 @@ class Mesh:
     texture_coordinates: np.ndarray | None = None
     texture_triangles: np.ndarray | None = None
     texture: Path | np.ndarray | None = None
-    by_nose: bool = False
 
     def __post_init__(self) -> None:
         vertices = _reals(self.vertices, 3, "vertices")

@@ -26,7 +26,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mvlm.faces import pose_by_nose
 from mvlm.faces.average import average
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.registration import Laid, Patch, Pose, best_laid, foremost, front
@@ -69,8 +68,6 @@ def find_pose(mesh: Mesh) -> Pose:
     average upper face is laid upon the mesh and tells both. If it fits nowhere, the pose is taken as it is: frontal
     and upright, the foremost point the nose tip.
     """
-    if mesh.by_nose:
-        return pose_by_nose.find_pose(mesh)
     marks = marked(mesh.landmarks)
     if marks is None:
         marks = _by_shape(mesh.vertices)

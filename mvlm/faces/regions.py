@@ -16,7 +16,6 @@ from itertools import combinations
 
 import numpy as np
 
-from mvlm.faces import pose_by_nose
 from mvlm.faces.average import average
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import find_pose
@@ -33,7 +32,7 @@ SEEN = 4.0  # mm that a point may lie behind what its pixel shows
 _NAMES = {"brows": r"brow", "eyes": r"\beye\b", "nose": r"\bnose\b", "mouth": r"\bmouth\b|\blip\b"}
 
 
-def region_points(landmarks: Mapping[str, np.ndarray], pose: Pose, *, by_nose: bool = False) -> dict[str, np.ndarray]:
+def region_points(landmarks: Mapping[str, np.ndarray], pose: Pose) -> dict[str, np.ndarray]:
     """Points (N, 3) of each of `REGIONS`, from a face's landmarks, or the average head's where some are missing.
 
     Cheeks have no landmarks: theirs lie between the outer corners of eye and mouth.
@@ -43,7 +42,7 @@ def region_points(landmarks: Mapping[str, np.ndarray], pose: Pose, *, by_nose: b
         for region, pattern in _NAMES.items()
     }
     if not all(found.values()):
-        return _average_points(by_nose)
+        return _average_points()
     points = {region: pose.of(np.array(of)) for region, of in found.items()}
     points["nose"] = np.vstack([points["nose"], np.zeros(3)])  # its tip, whatever was marked
     cheeks = []
@@ -70,7 +69,7 @@ def region_map(mesh: Mesh, yaws: Sequence[float] = YAWS, size: int = 64, *, pose
     from scipy.spatial import KDTree
 
     pose = find_pose(mesh) if pose is None else pose
-    points = region_points(mesh.landmarks, pose, by_nose=mesh.by_nose)
+    points = region_points(mesh.landmarks, pose)
     labels = np.concatenate([np.full(len(points[region]), 2 + i) for i, region in enumerate(REGIONS)])
     shown = surface(mesh, yaws, size, pose=pose)
     face = np.isfinite(shown[..., 0])
@@ -115,8 +114,8 @@ def sampled(heat: np.ndarray, points: np.ndarray, shown: np.ndarray, yaws: Seque
     return np.where(inside & near, heat[at], np.nan)
 
 
-@lru_cache(maxsize=2)
-def _average_points(by_nose: bool) -> dict[str, np.ndarray]:
-    known = pose_by_nose.average() if by_nose else average()
+@lru_cache(maxsize=1)
+def _average_points() -> dict[str, np.ndarray]:
+    known = average()
     landmarks = dict(zip(known["names"].tolist(), known["landmarks"], strict=True))
     return region_points(landmarks, Pose(np.eye(3), np.zeros(3)))

@@ -11,7 +11,6 @@ On the twin of BP4D, where heads turn by 9 degrees from the first frame's pose (
 
 from __future__ import annotations
 
-from mvlm.faces import pose_by_nose
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import find_pose
 from mvlm.faces.registration import Patch, Pose, best_laid, upper_face
@@ -25,7 +24,6 @@ class Track:
 
     def __init__(self) -> None:
         self._patch: Patch | None = None  # of the first frame
-        self._by_nose = pose_by_nose.Track()
 
     def __call__(self, mesh: Mesh) -> Pose:
         """The pose of a frame.
@@ -33,8 +31,6 @@ class Track:
         Of the first it is that of `find_pose`. A later one is laid upon the first, turned at first as the frame before
         was, its nose where it is foremost; one that fits nowhere, as if it were mostly a hole, keeps the pose before.
         """
-        if mesh.by_nose:
-            return self._by_nose(mesh)
         if self._patch is None:
             self._last = find_pose(mesh)
             self._patch = upper_face(mesh, self._last, POINTS)

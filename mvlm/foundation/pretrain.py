@@ -253,7 +253,7 @@ def make(
     moving = np.repeat([kind == "dynamic" for kind in seen], [len(said) for _, said in seen.values()])
     texts = [text for _, said in seen.values() for text in said]
     model, means = train(images, moving, texts, recipe)
-    versions = {"head": heads.fingerprint(), "twin_version": twins.VERSIONS["face"]}
+    versions = {"head": heads.fingerprint(), "twin_version": twins.VERSIONS["face"]["formula"]}
     said = {"model": TINY, **versions, "recipe": asdict(recipe)}
     export(model, texts, said, path)
     exported = load_model(pretrained=path)

@@ -14,8 +14,7 @@ Spontaneous displays are weaker and partial (Durán & Fernández-Dols 2021, Emot
 still. Posed ones are the less symmetric (Ekman et al. 1981, Psychophysiology 18:101; Schmidt et al. 2006 saw no
 difference); how much is ours. Nothing here was fitted to what any method recognises.
 
-The keywords of the functions are dials, see `mvlm.twins.twin.Dials`: factors of 1 that change nothing. `roster` is the
-version of `mvlm.twins.rosters`.
+The keywords of the functions are dials, see `mvlm.twins.twin.Dials`: factors of 1 that change nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,23 +34,16 @@ EMFACS = {
     "embarrassment": {12: 0.85, 24: 0.55, 23: 0.3, 14: 0.35, 43: 0.5, 6: 0.25},
     "pain": {4: 0.85, 6: 0.6, 7: 0.6, 9: 0.4, 10: 0.5, 43: 0.65, 20: 0.25},
 }
-# Roster -> categories of micro-expressions -> patterns of units, each as frequent as the others (which is ours): the
-# criteria by which CASME II was labelled (Yan et al. 2014, PLoS ONE 9:e86041), with negative emotions of EMFACS for
-# "negative" and ours for "others". Version 2 has some that the criteria do not; it goes with the results made of it.
-_MICRO = {
+# Categories of micro-expressions -> patterns of units, each as frequent as the others (which is ours): the criteria by
+# which CASME II was labelled (Yan et al. 2014, PLoS ONE 9:e86041), with negative emotions of EMFACS for "negative" and
+# ours for "others".
+MICRO = {
     "positive": ((12,), (6, 12), (6,)),
     "negative": ((4,), (4, 7), (9,), (10,), (4, 10), (1, 4), (15,)),
     "surprise": ((1, 2), (2,), (25,)),
     "repression": ((15,), (17,), (15, 17)),
     "others": ((14,), (7,), (18,), (20,), (4, 14), (7, 14)),
 }
-MICRO = {
-    2: _MICRO | {
-        "surprise": ((1, 2), (2,), (1, 2, 5), (1, 2, 25)),
-        "repression": ((15,), (17,), (15, 17), (12, 17), (12, 24)),
-    },
-    3: _MICRO,
-}  # fmt: skip
 # Pairs that a face can't do at once.
 CLASHES = ((5, 43), (24, 25), (24, 26), (24, 27), (23, 25), (26, 27), (18, 20), (20, 22), (12, 18), (12, 22), (17, 27))
 # Posed strength of the four levels of BU-3DFE, on the scale of FACS A-E = 0.2-1: from slight (B) to near the maximum
@@ -179,11 +171,10 @@ def spontaneous_expression(
 
 
 def micro_expression(
-    category: str, rng: np.random.Generator, strength: float = 1.0, *,
-    takes: float = 1.0, asymmetry: float = 1.0, roster: int = 2,
-) -> Units:  # fmt: skip
-    """Action units, as of `sample_expression`, of a micro-expression; `category`: a key of `MICRO[roster]`."""
-    patterns = MICRO[roster][category]
+    category: str, rng: np.random.Generator, strength: float = 1.0, *, takes: float = 1.0, asymmetry: float = 1.0
+) -> Units:
+    """Action units, as of `sample_expression`, of a micro-expression; `category`: a key of `MICRO`."""
+    patterns = MICRO[category]
     pattern = patterns[rng.integers(len(patterns))]
     return _take(dict.fromkeys(pattern, 1.0), strength * rng.uniform(*FAINT), rng, 0.12, takes, asymmetry)
 

@@ -1,8 +1,7 @@
 """Who and what the twins show: the subjects, scans, sequences and names of the five corpora, without a face.
 
 Counts are those of the real corpora. Where these are irregular (ancestries, repeated takes, lengths), the irregularity
-is drawn from random streams that the caller provides. `roster` is the version of all this: 3 is the newest; 2 is what
-the committed results were made of, stays as it was to the last bit, and goes with them.
+is drawn from random streams that the caller provides.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,16 +46,16 @@ FPS = {"BU-4DFE": 25.0, "BP4D": 25.0, "4DME": 60.0}
 FIRST = {"BU-4DFE": 0, "BP4D": 1, "4DME": 1}  # number of a sequence's first frame
 
 
-def scans(name: str, stream: Stream, roster: int) -> tuple[Scan, ...]:
+def scans(name: str, stream: Stream) -> tuple[Scan, ...]:
     """The scans of a static corpus, sorted by name; () for a moving one."""
     found = {"BU-3DFE": _bu3dfe, "Bosphorus": _bosphorus}
-    return tuple(sorted(found[name](stream, roster), key=lambda s: s.name)) if name in found else ()
+    return tuple(sorted(found[name](stream), key=lambda s: s.name)) if name in found else ()
 
 
-def sequences(name: str, stream: Stream, roster: int) -> tuple[Sequence, ...]:
+def sequences(name: str, stream: Stream) -> tuple[Sequence, ...]:
     """The sequences of a moving corpus, sorted by name; () for a static one."""
     found = {"BU-4DFE": _bu4dfe, "BP4D": _bp4d, "4DME": _4dme}
-    return tuple(sorted(found[name](stream, roster), key=lambda s: s.name)) if name in found else ()
+    return tuple(sorted(found[name](stream), key=lambda s: s.name)) if name in found else ()
 
 
 def sex(name: str, subject: str, stream: Stream) -> str | None:
@@ -69,7 +68,7 @@ def sex(name: str, subject: str, stream: Stream) -> str | None:
 
 def ancestry(name: str, subject: str, stream: Stream) -> str | None:
     """Code of a subject's ancestry: what the names of a BU-3DFE scan say, elsewhere drawn so that each has as many
-    subjects as published; None for 4DME. The formula head has no such trait.
+    subjects as published; None for 4DME.
     """
     return _ancestries(name, stream)[subject] if name in _ANCESTRIES else None
 
@@ -80,13 +79,13 @@ def age(name: str, subject: str, stream: Stream) -> float:
     return youngest + (oldest - youngest) * float(stream(name, subject, "age").beta(1, 2))
 
 
-def length(name: str, code: str, sequence: str, stream: Stream, roster: int) -> int:
+def length(name: str, code: str, sequence: str, stream: Stream) -> int:
     """Number of frames of a sequence, known without the index."""
     rng = stream(name, sequence, "length")
     if name == "BU-4DFE":  # about 100; public lists of names end between 60 and 126
         return int(np.clip(round(rng.normal(100, 11)), 60, 126))
     if name == "BP4D":
-        return _coded(*_BP4D_FRAMES[code], rng) if roster > 2 else round(rng.triangular(*_BP4D_FRAMES[code]))
+        return _coded(*_BP4D_FRAMES[code], rng)
     return round(FPS[name] * rng.uniform(0.7, 1.1))  # a micro-expression and a little before and after
 
 
@@ -96,7 +95,7 @@ def _coded(least: int, median: int, largest: int, rng: np.random.Generator) -> i
     return round(median + (end - median) * rng.random() ** 7)  # most coders stopped close to 20 s
 
 
-def _bu3dfe(stream: Stream, roster: int) -> Iterator[Scan]:  # noqa: ARG001 - as of Bosphorus
+def _bu3dfe(stream: Stream) -> Iterator[Scan]:
     """100 subjects (56 F, 44 M) x (neutral + 6 emotions x 4 levels)."""
     for subject, group in _ancestries("BU-3DFE", stream).items():
         for code, emotion in CODES["BU-3DFE"].items():
@@ -104,32 +103,22 @@ def _bu3dfe(stream: Stream, roster: int) -> Iterator[Scan]:  # noqa: ARG001 - as
                 yield Scan(f"{subject}_{code}{level:02d}{group}", subject, emotion, level, None, code)
 
 
-def _bosphorus(stream: Stream, roster: int) -> Iterator[Scan]:
+def _bosphorus(stream: Stream) -> Iterator[Scan]:
     """105 subjects, 65 of whom show all six emotions, the others some; each a neutral and two single units.
 
     Of the others everybody smiles and few do more, and one smiles twice, so that the rule of the lowest take has
-    something to choose. In version 2 they show one to five emotions, whichever, and a few repeat one.
+    something to choose.
     """
     rng = stream("Bosphorus", "index")
     order = rng.permutation(105)
     complete = set(order[:65].tolist())
     emotions = list(CODES["Bosphorus"].items())
-    if roster > 2:
-        smiles_twice = int(rng.integers(105))
-        partly = {emotion: set(rng.permutation(order[65:])[:count].tolist()) for emotion, count in _BEYOND.items()}
+    smiles_twice = int(rng.integers(105))
+    partly = {emotion: set(rng.permutation(order[65:])[:count].tolist()) for emotion, count in _BEYOND.items()}
     for number in range(105):
         subject = f"bs{number:03d}"
-        shown, again = emotions, []
-        if roster > 2:
-            if number not in complete:
-                shown = [(word, emotion) for word, emotion in emotions if number in partly[emotion]]
-            if number == smiles_twice:
-                again = [(word, emotion) for word, emotion in shown if emotion == "happiness"]
-        else:
-            if number not in complete:
-                shown = [emotions[place] for place in np.sort(rng.permutation(6)[: rng.integers(1, 6)])]
-            if rng.random() < 0.15:
-                again = shown[:1]
+        shown = [(word, emotion) for word, emotion in emotions if number in complete or number in partly[emotion]]
+        again = [(word, emotion) for word, emotion in shown if number == smiles_twice and emotion == "happiness"]
         codes = [("N", "N", "neutral", 0), *(("E", word, emotion, 0) for word, emotion in shown)]
         codes += [("E", word, emotion, 1) for word, emotion in again]
         codes += [("LFAU", "9", None, 0), ("UFAU", "4", None, 0)]
@@ -137,21 +126,21 @@ def _bosphorus(stream: Stream, roster: int) -> Iterator[Scan]:
             yield Scan(f"{subject}_{kind}_{word}_{take}", subject, emotion, None, None, f"{kind}_{word}")
 
 
-def _bu4dfe(stream: Stream, roster: int) -> Iterator[Sequence]:
+def _bu4dfe(stream: Stream) -> Iterator[Sequence]:
     """101 subjects (58 F, 43 M) x 6 emotions."""
     for subject in _subjects("BU-4DFE"):
         for code, emotion in CODES["BU-4DFE"].items():
-            yield _sequence("BU-4DFE", f"{subject}_{code}", subject, emotion, code, stream, roster)
+            yield _sequence("BU-4DFE", f"{subject}_{code}", subject, emotion, code, stream)
 
 
-def _bp4d(stream: Stream, roster: int) -> Iterator[Sequence]:
+def _bp4d(stream: Stream) -> Iterator[Sequence]:
     """41 subjects (23 F, 18 M) x 8 tasks."""
     for subject in _subjects("BP4D"):
         for code, emotion in CODES["BP4D"].items():
-            yield _sequence("BP4D", f"{subject}_{code}", subject, emotion, code, stream, roster)
+            yield _sequence("BP4D", f"{subject}_{code}", subject, emotion, code, stream)
 
 
-def _4dme(stream: Stream, roster: int) -> Iterator[Sequence]:
+def _4dme(stream: Stream) -> Iterator[Sequence]:
     """267 clips of 41 subjects, at least one of each."""
     rng = stream("4DME", "index")
     categories = rng.permutation(np.repeat(list(_4DME), list(_4DME.values())))
@@ -161,7 +150,7 @@ def _4dme(stream: Stream, roster: int) -> Iterator[Sequence]:
     for person, category in zip(people, categories.tolist(), strict=True):
         clips[person] += 1
         subject = f"s{person + 1:02d}"
-        yield _sequence("4DME", f"{subject}_c{clips[person]:02d}", subject, category, category, stream, roster)
+        yield _sequence("4DME", f"{subject}_c{clips[person]:02d}", subject, category, category, stream)
 
 
 def _subjects(name: str) -> list[str]:
@@ -178,8 +167,8 @@ def _ancestries(name: str, stream: Stream) -> dict[str, str]:
     return dict(zip(_subjects(name), stream(name, "ancestry").permutation(groups).tolist(), strict=True))
 
 
-def _sequence(corpus: str, name: str, subject: str, emotion: str, code: str, stream: Stream, roster: int) -> Sequence:
-    frames = _frames(FIRST[corpus])[: length(corpus, code, name, stream, roster)]
+def _sequence(corpus: str, name: str, subject: str, emotion: str, code: str, stream: Stream) -> Sequence:
+    frames = _frames(FIRST[corpus])[: length(corpus, code, name, stream)]
     return Sequence(name, subject, emotion, code, frames, FPS[corpus])
 
 

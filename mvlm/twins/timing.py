@@ -16,8 +16,7 @@ micro          one burst of 0.17 to 0.5 s with an onset of 0.065 to 0.26 s (Yan 
 
 People blink about 17 times a minute at rest and 26 times talking (Bentivoglio et al. 1997, Mov Disord 12:1028).
 
-The keywords of the functions are dials, see `mvlm.twins.twin.Dials`: factors of 1 that change nothing. `roster` is the
-version of `mvlm.twins.rosters`: 2 has other numbers in four places, and goes with the results that were made of it.
+The keywords of the functions are dials, see `mvlm.twins.twin.Dials`: factors of 1 that change nothing.
 """
 
 from collections.abc import Sequence
@@ -28,28 +27,24 @@ import numpy as np
 from mvlm.twins.expressions import SPONTANEOUS, Units
 
 BLINKS = 17 / 60  # per second, at rest
-TALKING_BLINKS = {2: BLINKS, 3: 26 / 60}  # per second, while talking
+TALKING_BLINKS = 26 / 60  # per second, while talking
 # Tasks of BP4D in which people talk -> share of the time: interview, a film talked about, a silly song, an insult
 # answered. The tasks are those of Zhang et al. 2014, the shares ours; a little is said in the others too.
-TALKING = {2: {"T1": 0.4, "T4": 0.5, "T7": 0.3}, 3: {"T1": 0.4, "T2": 0.2, "T4": 0.5, "T7": 0.3}}
+TALKING = {"T1": 0.4, "T2": 0.2, "T4": 0.5, "T7": 0.3}
 A_LITTLE = 0.05
 # Share of frames in which a unit occurs in BP4D: occurrences among its 146,847 coded frames, as papers on the detection
 # of units count them; the class weights that public code takes from the codes say the same, to 0.2 %.
 BASE_RATES = {1: 0.211, 2: 0.171, 4: 0.203, 6: 0.461, 7: 0.549, 10: 0.594, 12: 0.562, 14: 0.466, 15: 0.169, 17: 0.343,
               23: 0.165, 24: 0.151}  # fmt: skip
-# How many bursts of a unit that the task did not cause go on at a time, on average. Version 2 takes half of the base
-# rates, with which a coder sees units less than half as often as in BP4D; 3 takes as many as make up the base rates
+# How many bursts of a unit that the task did not cause go on at a time, on average: as many as make up the base rates
 # together with the displays.
-OTHERS = {
-    2: {unit: 0.5 * rate for unit, rate in BASE_RATES.items()},
-    3: {1: 0.14, 2: 0.15, 4: 0.02, 6: 0.69, 7: 0.95, 10: 1.13, 12: 0.96, 14: 0.82, 15: 0.16, 17: 0.40, 23: 0.20,
-        24: 0.11},
-}  # fmt: skip
+OTHERS = {1: 0.14, 2: 0.15, 4: 0.02, 6: 0.69, 7: 0.95, 10: 1.13, 12: 0.96, 14: 0.82, 15: 0.16, 17: 0.40, 23: 0.20,
+          24: 0.11}  # fmt: skip
 BURST = 2.0  # s, the median length of a spontaneous burst, ours
-SHORTEST, LONGEST = {2: 0.5, 3: 2 / 3}, 4.0  # s, of a spontaneous burst
-# s between displays besides the first, on average. Of 2 it is ours, and makes a seventh of BP4D's base rates; in 3 they
-# come as often as these allow: with all of unit 4, which the tasks' emotions ask for most, they make a quarter.
-EVERY = {2: 6.0, 3: 2.5}
+SHORTEST, LONGEST = 2 / 3, 4.0  # s, of a spontaneous burst
+# s between displays besides the first, on average: they come as often as the base rates allow, of which, with all of
+# unit 4, which the tasks' emotions ask for most, they make a quarter.
+EVERY = 2.5
 
 
 @dataclass(frozen=True)
@@ -113,7 +108,7 @@ def posed(
 
 def spontaneous(
     displays: Sequence[Units], duration: float, rng: np.random.Generator, *, speech: float, mixing: float = 1.0,
-    irregularity: float = 1.0, length: float = 1.0, apex: float = 1.0, roster: int = 2,
+    irregularity: float = 1.0, length: float = 1.0, apex: float = 1.0,
 ) -> tuple[Burst, ...]:  # fmt: skip
     """Displays at irregular times over `duration` s, among other units, speech and blinks.
 
@@ -126,29 +121,27 @@ def spontaneous(
         irregularity: factor on what varies in time.
         length: factor on the lengths of bursts, within their bounds.
         apex: factor on the part of a burst for which it stays.
-        roster: 2 or 3.
     """
     speech *= mixing
-    usual, shortest = length * BURST, SHORTEST[roster]
-    how = {"irregularity": irregularity, "usual": usual, "shortest": shortest, "apex": apex}
+    usual = length * BURST
+    how = {"irregularity": irregularity, "usual": usual, "apex": apex}
     slot = duration / max(len(displays), 1)
     course = []
     for number, units in enumerate(displays):
         jitter = irregularity * rng.uniform(-0.5, 0.5)
         course.append(_display(units, slot * (number + 0.35 + jitter), rng, **how))
-    for unit, count in OTHERS[roster].items():
-        for _ in range(rng.poisson(mixing * count * duration / np.clip(usual, shortest, LONGEST))):
+    for unit, count in OTHERS.items():
+        for _ in range(rng.poisson(mixing * count * duration / np.clip(usual, SHORTEST, LONGEST))):
             level = rng.uniform(*SPONTANEOUS)
             course.append(_display({unit: (level, level)}, rng.uniform(-1, duration), rng, **how))
-    rate = BLINKS + min(speech, 1.0) * (TALKING_BLINKS[roster] - BLINKS)
+    rate = BLINKS + min(speech, 1.0) * (TALKING_BLINKS - BLINKS)
     return (*course, *_speech(duration, speech, rng), *blinks(duration, rng, rate))
 
 
 def _display(
-    units: Units, start: float, rng: np.random.Generator, *, irregularity: float, usual: float, shortest: float,
-    apex: float,
-) -> Burst:  # fmt: skip
-    whole = float(np.clip(usual * np.exp(irregularity * rng.normal(0, 0.5)), shortest, LONGEST))
+    units: Units, start: float, rng: np.random.Generator, *, irregularity: float, usual: float, apex: float
+) -> Burst:
+    whole = float(np.clip(usual * np.exp(irregularity * rng.normal(0, 0.5)), SHORTEST, LONGEST))
     parts = np.array([0.35, apex * 0.25, 0.40]) * np.exp(irregularity * rng.normal(0, 0.4, 3))
     onset, held, offset = (float(part) for part in whole * parts / parts.sum())
     lags = {unit: irregularity * abs(float(rng.normal(0, 0.15))) for unit in units}

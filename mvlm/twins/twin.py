@@ -4,13 +4,13 @@ A twin is used exactly as the folder of the real corpus is: an index of scans or
 scan and every frame is drawn from random streams of its own (roster, corpus, subject, scan or sequence, frame), so that
 any of them can be made alone. `mvlm.twins.export` writes the native format; the readers get the same mesh back from it.
 
-How hard a twin is was set once, by sources that know no method's result: `expressions`, `timing`, `sensors` and the
-head name them. `Dials` turns each of these choices up or down, to show what depends on it; `mvlm.twins.cards` says in
-words what each twin is.
+How hard a twin is was set once, by sources that know no method's result: `expressions`, `timing`, `sensors` and
+`face.people` name them. `Dials` turns each of these choices up or down, to show what depends on it;
+`mvlm.twins.cards` says in words what each twin is.
 """
 
 import hashlib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
@@ -25,14 +25,14 @@ from mvlm.twins.face import face as anny
 from mvlm.twins.head import head
 from mvlm.twins.sensors import SENSORS, Motion, motion, scan
 
-# Raised by themselves: the face when the head or a sensor changes, the roster when it changes who is there, which
-# expressions they show, and when. Of the roster there is a newer one already, see `rosters`.
-VERSIONS = {"face": 2, "roster": 2}
+FACES = {"anny": anny, "formula": head}  # what draws the people
+# Raised by themselves: a face's when it or a sensor changes, the roster's when it changes who is there, which
+# expressions they show, and when. The roster's is in the key of every random stream: a new one draws everything anew.
+VERSIONS = {"face": {"anny": 1, "formula": 2}, "roster": 3}
 GRID_STEP = 2.6  # mm between the points of a Bosphorus scan; the real one is denser
 PICTURE = 128  # pixels, side of a texture: finer than any view of it
 # Which landmarks a corpus has; BP4D and 4DME none.
 _MARKS = {"BU-3DFE": landmarks.BND_NAMES, "Bosphorus": landmarks.LM3_NAMES, "BU-4DFE": landmarks.BND_NAMES}
-FACES = {"formula": head, "anny": anny}  # what draws the people
 
 
 @dataclass(frozen=True)
@@ -69,21 +69,16 @@ class Dials:
     holes: float = 1.0
     pose: float = 1.0
     landmark: float = 1.0
-    levels: float = field(default=1.0, repr=False)
-    takes: float = field(default=1.0, repr=False)
-    asymmetry: float = field(default=1.0, repr=False)
-    own: float = field(default=1.0, repr=False)
-    missing: float = field(default=1.0, repr=False)
-    displays: float = field(default=1.0, repr=False)
-    length: float = field(default=1.0, repr=False)
-    speech: float = field(default=1.0, repr=False)
-    apex: float = field(default=1.0, repr=False)
-    rim: float = field(default=1.0, repr=False)
-
-    def __repr__(self):
-        """What fingerprints hash: dials that came later show only where they are turned, so that old ones stay."""
-        dials = ((each, getattr(self, each.name)) for each in fields(self))
-        return f"Dials({', '.join(f'{each.name}={factor!r}' for each, factor in dials if each.repr or factor != 1)})"
+    levels: float = 1.0
+    takes: float = 1.0
+    asymmetry: float = 1.0
+    own: float = 1.0
+    missing: float = 1.0
+    displays: float = 1.0
+    length: float = 1.0
+    speech: float = 1.0
+    apex: float = 1.0
+    rim: float = 1.0
 
     def __post_init__(self):
         for each in fields(self):
@@ -96,22 +91,19 @@ class Dials:
 class Twin:
     """The twin of one corpus: same attributes and methods as `corpora.Corpus`.
 
-    name    one of the five corpora
-    dials   what is turned up or down; by default nothing
-    roster  version of who is there and what they do, see `rosters`
-    face    a key of `FACES`: what draws it; who shows what, and when, is the same with either
+    name   one of the five corpora
+    dials  what is turned up or down; by default nothing
+    face   what draws it, a key of `FACES`: "anny", which the foundation has never seen, or "formula", the head that it
+           learnt from; who shows what, and when, is the same with either
     """
 
     name: str
     dials: Dials = Dials()
-    roster: int = VERSIONS["roster"]
-    face: str = "formula"
+    face: str = "anny"
 
     def __post_init__(self):
-        if self.roster not in SENSORS:
-            raise ValueError(f"roster {self.roster!r}: expected one of {', '.join(map(str, SENSORS))}")
-        if self.name not in SENSORS[self.roster]:
-            raise ValueError(f"no twin of {self.name!r}: expected one of {', '.join(SENSORS[self.roster])}")
+        if self.name not in SENSORS:
+            raise ValueError(f"no twin of {self.name!r}: expected one of {', '.join(SENSORS)}")
         if self.face not in FACES:
             raise ValueError(f"no face {self.face!r}: expected one of {', '.join(FACES)}")
 
@@ -119,28 +111,28 @@ class Twin:
     unknown = ()
 
     @property
-    def by_nose(self) -> bool:
-        """Whether it is aligned as the committed results were; see `mvlm.faces.pose_by_nose`."""
-        return self.face == "formula"
+    def version(self) -> dict[str, str | int]:
+        """What draws it, and of which version: of its face and of the roster."""
+        return {"face": f"{self.face} {VERSIONS['face'][self.face]}", "roster": VERSIONS["roster"]}
 
     @property
     def fingerprint(self) -> str:
         """ "<roster>-<face>", two hex digests: another face alone leaves the first one as it is.
 
         The roster is the index, and what is done in three items; the face what these look like, to a micrometre, in
-        which head and sensor show.
+        which face and sensor show.
         """
         return _fingerprint(self)
 
     @cached_property
     def scans(self) -> tuple[Scan, ...]:
         """Scans of a static corpus, sorted by name; () for a moving one."""
-        return rosters.scans(self.name, self.stream, self.roster)
+        return rosters.scans(self.name, self.stream)
 
     @cached_property
     def sequences(self) -> tuple[Sequence, ...]:
         """Sequences of a moving corpus, sorted by name; () for a static one."""
-        return rosters.sequences(self.name, self.stream, self.roster)
+        return rosters.sequences(self.name, self.stream)
 
     @property
     def items(self) -> tuple[Scan, ...] | tuple[Sequence, ...]:
@@ -156,7 +148,7 @@ class Twin:
         if self.name == "BU-3DFE":
             return _as_text(self._scanned(wanted))
         grid, marked, picture = self.native(wanted)
-        return replace(bnt.grid_mesh(grid), landmarks=marked, texture=picture, by_nose=self.by_nose)
+        return replace(bnt.grid_mesh(grid), landmarks=marked, texture=picture)
 
     def read_frame(self, sequence: Sequence, place: int) -> Mesh:
         """The mesh of a frame by its place in `sequence.frames`, exactly as its exported file reads."""
@@ -190,20 +182,21 @@ class Twin:
     @cached_property
     def sensor(self):
         """The corpus' sensor, as far as the dials leave it."""
-        usual, dials = SENSORS[self.roster][self.name], self.dials
+        usual, dials = SENSORS[self.name], self.dials
         return replace(
             usual, noise=usual.noise * dials.noise, ripple=usual.ripple * dials.noise, holes=usual.holes * dials.holes,
             pose=usual.pose * dials.pose, placement=usual.placement * dials.pose, sway=usual.sway * dials.pose,
             landmark=usual.landmark * dials.landmark, rim=usual.rim * dials.rim,
         )  # fmt: skip
 
-    @cached_property
-    def stream(self):
-        """Words of a key -> a random stream of its own."""
-        return partial(_stream, self.roster)
+    @staticmethod
+    def stream(*key) -> np.random.Generator:
+        """A random stream that depends on the roster's version and the words of its key alone."""
+        digest = hashlib.sha256("/".join(map(str, (VERSIONS["roster"], *key))).encode()).digest()
+        return np.random.default_rng(np.frombuffer(digest[:16], np.uint32))
 
     def __reduce__(self):
-        return Twin, (self.name, self.dials, self.roster, self.face)  # not the index: every process makes its own
+        return Twin, (self.name, self.dials, self.face)  # not the index: every process makes its own
 
     def _strong(self, rng):
         """The level of one strong take, 3 to 4; that range is ours."""
@@ -225,7 +218,7 @@ class Twin:
         """The face before any sensor, with the landmarks that the corpus has."""
         face = FACES[self.face].pose(person.bust, {unit: np.minimum(level, 1.5) for unit, level in units.items()})
         marks = {name: face.landmarks[name] for name in _MARKS.get(self.name, ()) if name in face.landmarks}
-        return replace(face, landmarks=marks, texture=person.picture, by_nose=self.by_nose)
+        return replace(face, landmarks=marks, texture=person.picture)
 
     def _recording(self, sequence):
         return _recording(self, sequence.name, sequence.subject, sequence.emotion, sequence.code)
@@ -234,10 +227,8 @@ class Twin:
 @lru_cache(maxsize=64)
 def _fingerprint(twin):
     index = [(item.name, len(item.frames) if isinstance(item, Sequence) else 1) for item in twin.items]
-    roster = hashlib.sha256(repr((twin.name, twin.roster, index)).encode())
-    face = hashlib.sha256(repr((VERSIONS["face"], GRID_STEP, twin.dials)).encode())
-    if twin.face != "formula":
-        face.update(twin.face.encode())
+    roster = hashlib.sha256(repr((twin.name, twin.version["roster"], index)).encode())
+    face = hashlib.sha256(repr((twin.version["face"], GRID_STEP, twin.dials)).encode())
     for item in twin.items[:: len(twin.items) // 3]:
         moving = isinstance(item, Sequence)
         middle = len(item.frames) // 2 if moving else 0
@@ -261,12 +252,6 @@ class _Recording(NamedTuple):
     motion: Motion
 
 
-def _stream(roster, *key):
-    """A random stream that depends on the roster's version and the words of its key alone."""
-    digest = hashlib.sha256("/".join(map(str, (roster, *key))).encode()).digest()
-    return np.random.default_rng(np.frombuffer(digest[:16], np.uint32))
-
-
 # Items come sorted by subject, so a few of each are enough.
 @lru_cache(maxsize=4)
 def _person(twin, subject):
@@ -288,8 +273,8 @@ def _person(twin, subject):
 @lru_cache(maxsize=4)
 def _recording(twin, name, subject, emotion, code):
     """What happens in a sequence: the course of the action units and the head's motion."""
-    dials, roster, rng = twin.dials, twin.roster, twin.stream(twin.name, name)
-    duration = (rosters.length(twin.name, code, name, twin.stream, roster) - 1) / rosters.FPS[twin.name]
+    dials, rng = twin.dials, twin.stream(twin.name, name)
+    duration = (rosters.length(twin.name, code, name, twin.stream) - 1) / rosters.FPS[twin.name]
     moved = motion(twin.sensor, rng)
     style = _person(twin, subject).style
     if twin.name == "BU-4DFE":
@@ -298,16 +283,14 @@ def _recording(twin, name, subject, emotion, code):
     elif twin.name == "BP4D":
         one = partial(spontaneous_expression, emotion, rng, style, dials.strength, missing=dials.missing)
         shown = [one(takes=dials.takes, asymmetry=dials.asymmetry)
-                 for _ in range(1 + rng.poisson(dials.displays * duration / timing.EVERY[roster]))]  # fmt: skip
-        speech = dials.speech * timing.TALKING[roster].get(code, timing.A_LITTLE)
+                 for _ in range(1 + rng.poisson(dials.displays * duration / timing.EVERY))]  # fmt: skip
+        speech = dials.speech * timing.TALKING.get(code, timing.A_LITTLE)
         course = timing.spontaneous(
             shown, duration, rng, speech=speech, mixing=dials.mixing, irregularity=dials.irregularity,
-            length=dials.length, apex=dials.apex, roster=roster,
+            length=dials.length, apex=dials.apex,
         )  # fmt: skip
     else:
-        units = micro_expression(
-            emotion, rng, dials.strength, takes=dials.takes, asymmetry=dials.asymmetry, roster=roster
-        )
+        units = micro_expression(emotion, rng, dials.strength, takes=dials.takes, asymmetry=dials.asymmetry)
         course = timing.micro(units, duration, rng, dials.irregularity, apex=dials.apex)
     return _Recording(course, moved)
 

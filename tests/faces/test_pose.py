@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mvlm.faces import pose_by_nose
 from mvlm.faces.formats.landmarks import BND_NAMES, LM3_NAMES
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import FORWARD, Marks, align, find_pose, marked, upright
-from mvlm.samples import open_corpus
 from mvlm.twins.head.anatomy import TRAITS
 from mvlm.twins.head.head import Identity, head, random_identity
 from mvlm.twins.sensors import SENSORS, rotation, scan
@@ -72,7 +70,7 @@ def test_a_synthetic_face_is_upright_as_defined():
 @pytest.mark.parametrize("units", [{}, {1: 1, 2: 1, 5: 1, 27: 1}, {6: 1, 12: 1, 25: 0.7}])
 def test_a_turned_scan_is_followed(kind, units):
     face = head(random_identity(np.random.default_rng(4)), units)
-    sensor = replace(SENSORS[3]["Bosphorus"], holes=4.0, pose=0.0, placement=0.0)
+    sensor = replace(SENSORS["Bosphorus"], holes=4.0, pose=0.0, placement=0.0)
     face = kept(scan(face, sensor, np.random.default_rng(2)), kind)
     first = find_pose(face)
     for angles in TURNS:
@@ -94,9 +92,6 @@ def test_a_protruding_lip_is_no_nose(kind):
     known = find_pose(kept(plain, kind))
     found = find_pose(odd)
     assert apart(found.turn, known.turn) < 5 and abs(found.tip[1] - known.tip[1]) < 6
-    if kind == "83 points":
-        before = pose_by_nose.find_pose(odd)
-        assert before.tip[1] < -12 and apart(before.turn, pose_by_nose.find_pose(kept(plain, kind)).turn) > 10
 
 
 def test_landmarks_and_shape_agree():
@@ -125,15 +120,6 @@ def test_a_face_without_a_nose_still_has_a_pose():
     assert np.isfinite(found.tip).all() and apart(found.turn, find_pose(face).turn) < 12
 
 
-def test_formula_faced_twins_keep_their_pose_until_results_are_made_anew():
-    twin = open_corpus("Bosphorus")
-    mesh = twin.read(twin.scans[3])
-    assert mesh.by_nose
-    found, kept_pose, new = find_pose(mesh), pose_by_nose.find_pose(mesh), find_pose(replace(mesh, by_nose=False))
-    np.testing.assert_array_equal(found.turn, kept_pose.turn)
-    assert apart(new.turn, found.turn) > 3
-
-
 def test_no_chance_is_in_it():
     face = kept(head(random_identity(np.random.default_rng(5)), {}), "none")
     one, other = find_pose(face), find_pose(face)
@@ -142,7 +128,7 @@ def test_no_chance_is_in_it():
 
 
 def test_teeth_between_lips_that_are_drawn_up_are_not_the_base_of_the_nose():
-    twin = Twin("BU-3DFE", Dials(pose=0.0), roster=3, face="anny")
+    twin = Twin("BU-3DFE", Dials(pose=0.0))
     scans = {scan.code + str(scan.level): scan for scan in twin.scans if scan.subject == "F0003"}
     rest, smile = (find_pose(twin.read(scans[name])) for name in ("NE0", "HA4"))
     assert apart(rest.turn, smile.turn) < 5

@@ -61,7 +61,7 @@ def test_smoke_run_writes_weights_that_load_and_a_card_that_tells(made):
     model = load_model(pretrained=path)
     assert path.stat().st_size < 10e6
     assert model.metadata["head"] == heads.fingerprint()
-    assert model.metadata["twin_version"] == twins.VERSIONS["face"]
+    assert model.metadata["twin_version"] == twins.VERSIONS["face"]["formula"]
     assert model.metadata["recipe"]["word_share"] == SMOKE.word_share
     assert json.loads(path.with_suffix(".json").read_text()) == card
     assert len(card["losses"]) == SMOKE.epochs
@@ -117,7 +117,7 @@ def test_shipped_weights_belong_to_this_head_and_fit_in_the_repository():
     card = json.loads(WEIGHTS.with_suffix(".json").read_text())
     model = load_model()
     assert model.metadata["head"] == card["head"] == heads.fingerprint(), "run `make foundation`: the head has changed"
-    assert model.metadata["twin_version"] == twins.VERSIONS["face"]
+    assert model.metadata["twin_version"] == twins.VERSIONS["face"]["formula"]
     assert model.metadata["recipe"] == card["recipe"]
     assert WEIGHTS.stat().st_size < 10e6
     known = model.clip.token_embedding.weight.abs().sum(dim=1) > 0

@@ -23,7 +23,7 @@ from mvlm.study.items.summary import FOUNDATION, LEVELS, QUESTIONS, studied
 from mvlm.study.items.summary_inspections import KNOWS, LABELS, NAMES, ON, VIEWS
 from mvlm.study.methods import READINGS, TABLE_METHODS
 from mvlm.twins.export import export
-from mvlm.twins.twin import VERSIONS, Twin
+from mvlm.twins.twin import Twin
 
 
 def execute_here(name: str, folder: Path, parameters: dict, executed: Path) -> None:
@@ -79,7 +79,7 @@ def test_faces_and_views(smoke):
     scans = pd.read_csv(results / "figures/faces-expressions.csv")
     assert len(scans) == 21 and scans["emotion"].nunique() == 7
     about = json.loads((results / "figures/faces-expressions.json").read_text())
-    assert about["data_kind"] == "twin" and about["twin_version"] == VERSIONS
+    assert about["data_kind"] == "twin" and about["twin_version"] == Twin("BU-3DFE").version
 
 
 def test_dynamic_images(smoke):

