@@ -119,7 +119,8 @@ ANY = "(inspection of )?"
 EVERY = (r"\w.* on .*",)
 EVERY_RUN = (r"(?!inspection)\w.* on .*",)
 LEARNT = (rf"{ANY}(full|oracle|balanced|nt-xent) on .*",)
-FACES = ("strangers", "views of .*", "images of .*", *EVERY)
+VIEWS = ("views of .*", "images of .*", *EVERY)
+FACES = ("strangers", *VIEWS)
 # Notebooks by number. Those of runs know every method and how it trains; 90 cites settings all over the package.
 OF_RUNS = ("05", "10", "11", "12", "13", "14", "20", "22", "90")
 OF_PROMPTS = ("02", "04", "08", "21", *OF_RUNS)
@@ -175,7 +176,8 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
         OF_RUNS,
     ),
     "a method's title": (change("mvlm/study/methods.py", "Full, true labels", "Full with true labels"), OF_RUNS),
-    "the face": (with_a_line("mvlm/twins/head/head.py", "pose"), (*FACES, *OF_FACES)),
+    "the face of the twins": (with_a_line("mvlm/twins/face/face.py", "pose"), (*VIEWS, *OF_FACES)),
+    "the head of the strangers": (with_a_line("mvlm/twins/head/head.py", "pose"), (*FACES, *OF_FACES)),
     "a mesh": (change("mvlm/faces/mesh.py", r"\nFARTHEST = ", "\nFARTHEST = 1 + "), (*FACES, *OF_FACES)),
     "the usual angles": (change("mvlm/settings.py", r"YAWS = \(0.0, 45", "YAWS = (0.0, 40"), (*FACES, "21", *OF_FACES)),
     "rank pooling": (
