@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from mvlm import losses, prompts
 from mvlm.cache.files import write
-from mvlm.faces import dynamics
+from mvlm.foundation.augment import augment
 from mvlm.foundation.captions import PHRASES, VISIBLE, caption, words_of
 from mvlm.foundation.random_faces import CACHE, UNITS, Draw, Faces, render, render_faces
 from mvlm.model import RANDOM, TINY, WEIGHTS, MultiviewVLM, load_model
@@ -54,15 +54,15 @@ class Recipe:
 
     faces: int = 12_000
     held_out: int = 1_000
-    sequences: int = 4_000
-    held_out_sequences: int = 500
+    sequences: int = 2_000
+    held_out_sequences: int = 400
     frames: int = 8
     word_share: float = 0.5
     wrong_share: float = 0.18
     epochs: int = 30
     batch: int = 128
     rate: float = 2e-3
-    words: float = 20.0
+    words: float = 60.0
     decay: float = 0.05
     seed: int = 0
     threads: int = 2
@@ -89,30 +89,6 @@ def captions(faces: Faces, recipe: Recipe, name: str) -> list[str]:
 
 
 # -------------------------------------------------------------------------------------------------------- the training
-
-
-def augment(images: np.ndarray, moving: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
-    """uint8 (N,S,S,3) -> grey levels (N,3,S,S) float32: each shifted, flipped, lit anew; all zoomed by one factor.
-
-    Light changes the contrast of a `moving` face's dynamic image (N,) about the grey of rest, which stays as it is; of
-    a still one it is the background that stays black.
-    """
-    count, size = images.shape[:2]
-    window = int(rng.integers(size * 9 // 10, size + 1))
-    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
-    padded[moving] = np.pad(images[moving], ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=dynamics.REST)
-    top, left = rng.integers(0, size + 5 - window, (2, count))
-    columns = np.where(rng.random(count)[:, None] < 0.5, np.arange(window), np.arange(window)[::-1]) + left[:, None]
-    rows = np.arange(window) + top[:, None]
-    cut = padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
-    pixels = torch.from_numpy(cut).permute(0, 3, 1, 2).float()
-    if window != size:
-        pixels = functional.interpolate(pixels, size=(size, size), mode="bilinear")
-    gain, offset = torch.from_numpy(rng.uniform([[0.85], [-15]], [[1.15], [15]], (2, count)).astype(np.float32))
-    moving = torch.from_numpy(moving).view(-1, 1, 1, 1)
-    rest = moving * float(dynamics.REST)
-    offset = offset.view(-1, 1, 1, 1) * (pixels > 0) * ~moving
-    return (rest + (pixels - rest) * gain.view(-1, 1, 1, 1) + offset).clamp(0, 255)
 
 
 @contextmanager

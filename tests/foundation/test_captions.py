@@ -11,9 +11,10 @@ import pytest
 from mvlm import prompts
 from mvlm.faces.corpora.items import FIVE, NEUTRAL, THREE
 from mvlm.foundation import captions, random_faces
+from mvlm.foundation.pretrain import Recipe
 from mvlm.model import load_model
 
-FACES = 16_000  # as many as the recipe's
+FACES = Recipe().faces + Recipe().sequences
 LEARNT = 30  # captions that a word needs
 
 

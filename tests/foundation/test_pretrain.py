@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from mvlm import prompts
-from mvlm.faces import dynamics
 from mvlm.foundation import pretrain, random_faces
 from mvlm.foundation.pretrain import Recipe
 from mvlm.foundation.random_faces import UNITS, Face, Movement
@@ -34,26 +33,6 @@ def made(tmp_path_factory):
     path = folder / "weights" / "mvlm-tiny.safetensors"
     card = pretrain.make(SMOKE, path, jobs=1, cache=folder / "cache", renderer=stub)
     return folder, path, card
-
-
-def test_augmented_pictures_keep_black_background_and_shape():
-    pictures = np.zeros((6, 64, 64, 3), np.uint8)
-    pictures[:, 20:44, 20:44] = 128
-    pixels = pretrain.augment(pictures, np.zeros(6, bool), np.random.default_rng(0))
-    assert pixels.shape == (6, 3, 64, 64)
-    assert pixels.min() == 0 and pixels[:, :, :8, :8].max() == 0
-    assert len({round(float(one.max())) for one in pixels}) > 3  # each lit anew
-
-
-def test_augmented_dynamic_images_rest_where_they_rested():
-    pictures = np.full((6, 64, 64, 3), dynamics.REST, np.uint8)
-    pictures[:, 20:44, 20:32], pictures[:, 20:44, 32:44] = 200, 50
-    pixels = pretrain.augment(pictures, np.array([True] * 5 + [False]), np.random.default_rng(0))
-    assert (pixels[:5, :, :8, :8] == dynamics.REST).all() and (pixels[5, :, :8, :8] != dynamics.REST).any()
-    assert len({round(float(one.max())) for one in pixels[:5]}) > 3
-    for one in pixels[:5]:  # brighter and darker by one factor
-        brighter, darker = float(one.max()) - dynamics.REST, dynamics.REST - float(one.min())
-        assert brighter / darker == pytest.approx(72 / 78, rel=1e-3)
 
 
 def test_smoke_run_writes_weights_that_load_and_a_card_that_tells(made):
