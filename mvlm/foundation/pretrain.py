@@ -257,8 +257,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     learnt, total, rendering = 0, 0, 0.0
     for draw in recipe.draws().values():
         learnt, total = learnt + draw.count, total + len(draw.indices)
-        rendering += len(draw.indices) * (0.01 + 0.01 * max(draw.frames, 1)) / jobs / 60
-    training = recipe.epochs * learnt / 800 / 60
+        rendering += len(draw.indices) * (0.008 + 0.03 * max(draw.frames, 1)) / jobs / 60
+    training = recipe.epochs * learnt / 450 / 60
     room = total * 3 * 64 * 64 * 3 / 1e9
     print(
         f"{total} faces: about {rendering:.0f} min to render unless they are there, {room:.1f} GB "

@@ -1,9 +1,10 @@
 """Random faces that no twin shows: what `mvlm.foundation.pretrain` learns from, still and moving, as views.
 
-A stranger is a head of a variant of proportions and muscles of its own, with random action units or one of the patterns
-that people show with an emotion, under the nuisances of a scanner. A moving one has these units rise and fall; its
-frames become one dynamic image for each view, as those of a corpus do. Its timing is not the twins': raised cosines of
-any length, cut out of the whole or repeated, where the twins follow published durations.
+A stranger is a head of a variant of proportions and muscles of its own, bent, stretched and smoothed as no head is
+(`Breadth`), with random action units or one of the patterns that people show with an emotion, under the nuisances of a
+scanner. A moving one has these units rise and fall; its frames become one dynamic image for each view, as those of a
+corpus do. Its timing is not the twins': raised cosines of any length, cut out of the whole or repeated, where the twins
+follow published durations.
 """
 
 import inspect

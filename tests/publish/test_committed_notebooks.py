@@ -183,6 +183,14 @@ def test_summary(smoke):
     assert len(list((results / "figures").glob("summary*.png"))) == 4
 
 
+def test_distance(smoke):
+    outcome, results = smoke("15-distance")
+    table = pd.read_csv(results / "tables/seen-or-not.csv")
+    assert outcome.ran and set(table.groupby(["benchmark", "method", "protocol"])["seen"].nunique()) == {2}
+    true = table[table["method"] == "oracle"]
+    assert len(true) == 6 and (true["labels_right"] == 100).all()
+
+
 def test_transfer(smoke, tmp_path: Path):
     export(Twin("BU-3DFE"), tmp_path / "data", subjects=6)
     outcome, results = smoke("14-transfer", DATA=str(tmp_path / "data"))
