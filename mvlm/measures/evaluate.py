@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mvlm.labels.clusters import Clusters, unit_rows
+from mvlm.measures import logistic
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)  # inverse of the probe's L2 penalty, on standardised features
 INNER_FOLDS = 3
@@ -71,7 +72,7 @@ def linear_probe(
     right = np.zeros(len(strengths))
     for fit, check in GroupKFold(INNER_FOLDS).split(train_x, train_y, subjects):
         right += (_probe(train_x[fit], train_y[fit], train_x[check], strengths) == train_y[check]).sum(1)
-    return _probe(train_x, train_y, test_x, strengths[: right.argmax() + 1])[-1]
+    return _probe(train_x, train_y, test_x, (strengths[right.argmax()],))[0]
 
 
 def fixed_probe(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, *, strength: float) -> np.ndarray:
@@ -126,13 +127,13 @@ def naming(names: np.ndarray, assignment: np.ndarray, labels: np.ndarray) -> flo
 
 def _probe(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, strengths: tuple[float, ...]) -> np.ndarray:
     """(len(strengths), M) predictions; each fit starts from the last one's solution."""
-    from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(train_x)
-    train_x, test_x = scaler.transform(train_x), scaler.transform(test_x)
-    model = LogisticRegression(solver="lbfgs", warm_start=True, max_iter=1000, tol=1e-5)
-    return np.stack([model.set_params(C=c).fit(train_x, train_y).predict(test_x) for c in strengths])
+    classes, own = np.unique(train_y, return_inverse=True)
+    fitted = logistic.weights(scaler.transform(train_x), own, strengths)  # (S, C, D + 1)
+    logits = scaler.transform(test_x) @ fitted[:, :, :-1].swapaxes(1, 2) + fitted[:, None, :, -1]  # (S, M, C)
+    return classes[logits.argmax(2)]
 
 
 def _checked(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
