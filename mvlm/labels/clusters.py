@@ -50,7 +50,7 @@ def cluster(embeddings: np.ndarray, count: int, *, seed: int, restarts: int = 20
     """
     x = _different_rows(embeddings, count)
     rng = np.random.default_rng(seed)
-    return min((_lloyd(x, _spread(x, count, rng)) for _ in range(restarts)), key=lambda clusters: clusters.inertia)
+    return _lloyd(x, np.stack([_spread(x, count, rng) for _ in range(restarts)]))
 
 
 def cluster_from(embeddings: np.ndarray, centres: np.ndarray) -> Clusters:
@@ -60,7 +60,7 @@ def cluster_from(embeddings: np.ndarray, centres: np.ndarray) -> Clusters:
     """
     if np.ndim(centres) != 2 or np.shape(centres)[1:] != np.shape(embeddings)[1:]:
         raise ValueError(f"expected embeddings (N, D), centres (C, D), got {np.shape(embeddings)}, {np.shape(centres)}")
-    return _lloyd(_different_rows(embeddings, len(centres)), unit_rows("centres", centres))
+    return _lloyd(_different_rows(embeddings, len(centres)), unit_rows("centres", centres)[None])
 
 
 def class_means(rows: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -102,27 +102,36 @@ def _spread(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     distance = np.full(len(x), np.inf)
     for _ in range(count - 1):
         # 1 - cosine as half a squared distance: exactly 0 for a copy, never for another row.
-        distance = np.minimum(distance, ((x - x[chosen[-1]]) ** 2).sum(1) / 2)
+        away = x - x[chosen[-1]]
+        distance = np.minimum(distance, np.einsum("nd,nd->n", away, away) / 2)
         chosen.append(int(rng.choice(len(x), p=distance / distance.sum())))
     return x[chosen]
 
 
-def _lloyd(x: np.ndarray, centres: np.ndarray) -> Clusters:
-    """Assign and average by turns until no sample moves."""
-    before = None
-    rows = np.arange(len(x))
+def _lloyd(x: np.ndarray, starts: np.ndarray) -> Clusters:
+    """Assign and average by turns until no sample moves, from R starts (R, C, D) side by side; the least inertia."""
+    count, samples = starts.shape[1], len(x)
+    centres, assignment = starts.copy(), np.full((len(starts), samples), UNUSED)
+    moving, numbers = np.arange(len(starts)), np.arange(count)[:, None]
     for _ in range(ITERATIONS):
-        cosine = x @ centres.T  # (N, C)
-        assignment = cosine.argmax(1)
-        _fill_empty(assignment, cosine[rows, assignment], len(centres))
-        if before is not None and np.array_equal(assignment, before):
+        cosine = (centres[moving].reshape(-1, x.shape[1]) @ x.T).reshape(-1, count, samples)
+        nearest = cosine.argmax(1)  # (R, N), of the starts that still move
+        own = nearest[:, None] == numbers  # (R, C, N)
+        for r in np.flatnonzero(~own.any(2).all(1)):
+            _fill_empty(nearest[r], cosine[r].max(0), count)
+            own[r] = nearest[r] == numbers
+        moved = (nearest != assignment[moving]).any(1)
+        moving, nearest, own = moving[moved], nearest[moved], own[moved]
+        if not len(moving):
             break
-        before = assignment
-        sums = (assignment == np.arange(len(centres))[:, None]).astype(float) @ x  # (C, D)
-        length = np.linalg.norm(sums, axis=1, keepdims=True)
+        assignment[moving] = nearest
+        sums = (own.reshape(-1, samples).astype(float) @ x).reshape(-1, *starts.shape[1:])
+        length = np.linalg.norm(sums, axis=2, keepdims=True)
         # Samples that cancel out have no mean direction: their centre stays.
-        centres = np.where(length > 1e-12, sums / np.maximum(length, 1e-12), centres)
-    return Clusters(assignment, centres, float((1 - (x * centres[assignment]).sum(1)).sum()))
+        centres[moving] = np.where(length > 1e-12, sums / np.maximum(length, 1e-12), centres[moving])
+    inertia = [(1 - (x * own[of]).sum(1)).sum() for own, of in zip(centres, assignment, strict=True)]
+    best = int(np.argmin(inertia))
+    return Clusters(assignment[best], centres[best], float(inertia[best]))
 
 
 def _fill_empty(assignment: np.ndarray, own: np.ndarray, count: int) -> None:

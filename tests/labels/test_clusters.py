@@ -85,7 +85,7 @@ def test_no_cluster_is_empty():
         clusters = pseudo_labels.cluster(x, count, seed=0)
         assert (np.bincount(clusters.assignment, minlength=count) > 0).all()
     x = unit(rng.normal(size=(9, 3)))
-    clusters = pseudo_labels._lloyd(x, np.repeat(x[:1], 4, 0))  # all samples go to the first of four equal centres
+    clusters = pseudo_labels._lloyd(x, np.repeat(x[None, :1], 4, 1))  # all samples go to the first of four equal ones
     assert (np.bincount(clusters.assignment, minlength=4) > 0).all()
 
 
