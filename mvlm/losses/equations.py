@@ -18,6 +18,7 @@ finite), for a temperature that is not positive and for an unknown reading.
 
 import math
 from collections.abc import Callable, Collection
+from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
@@ -124,25 +125,9 @@ def multiview(
         reading: one of `READINGS.multiview`.
         query: `(D,)`, for 4E alone.
     """
-    _expect_reading("(4)", reading, READINGS.multiview)
     views, text = unit_rows("views", views, 3), unit_rows("text", text, 2)
     same_samples(views, text)
-    if reading == "4C":
-        return 1 - (views * text[:, None]).sum(2).mean()
-    mean = views.mean(1)
-    if reading == "4E":
-        came = None if query is None else shape_of(query)
-        if came != (views.shape[2],):
-            raise ValueError(f"reading 4E needs a query of shape ({views.shape[2]},), got {came}")
-        mean = (views * (views * query.to(views)).sum(2, keepdim=True).softmax(1)).sum(1)
-    mean = unit_rows("mean of the views", mean, 2)  # (B, D)
-    if reading == "4A":
-        return 1 - (mean * text).sum(1).mean()
-    loss = _contrastive(mean[:, None], text, temperature, groups, gather).loss
-    if reading == "4D":
-        a, b = _pair_rows(views)
-        loss = loss + (1 - (a * b).sum(2)).sum(1).mean()
-    return loss
+    return _multiview(views, text, temperature, groups, reading, query, gather)
 
 
 def positive_pairs(count: int) -> list[tuple[int, int]]:
@@ -175,16 +160,7 @@ def positive_loss(
         temperature: `()` tau > 0, for 6B alone.
         gather: rows of all ranks; no pair crosses samples, so that only the logarithm of 6D needs it.
     """
-    _expect_reading("(6)", reading, READINGS.positive)
-    views = unit_rows("views", views, 3)
-    a, b = _pair_rows(views)
-    scale, bias = _line(views, reading == "6B", scale, bias, temperature)
-    x = scale * (a * b).sum(2) + bias
-    if reading == "6C":
-        return x.neg().sigmoid().mean()
-    if reading == "6D":
-        return -gather(x.sigmoid().mean()[None]).mean().log()
-    return -F.logsigmoid(x).mean()
+    return _positive(unit_rows("views", views, 3), reading, scale, bias, temperature, gather)
 
 
 def negative_loss(
@@ -218,31 +194,7 @@ def negative_loss(
         temperature: `()` tau > 0, for 8B alone.
         gather: rows of all ranks.
     """
-    _expect_reading("(8)", reading, READINGS.negative)
-    views = unit_rows("views", views, 3)
-    ids = [integers("labels", labels, views)]
-    if subjects is not None:
-        ids.append(integers("subjects", subjects, views))
-    scale, bias = _line(views, reading == "8B", scale, bias, temperature)
-    batch, count, _ = views.shape
-    ids = torch.stack(ids, 1)  # (B, 1 or 2)
-    every = gather(ids)  # (W*B, 1 or 2)
-
-    def over_pairs(views: Tensor, ids: Tensor, others: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
-        x = dots(-scale * views.flatten(0, 1), others, -bias)  # 1 - sigma(x) = sigma(-x)
-        value = x.neg().sigmoid() if reading == "8C" else x.sigmoid() if reading == "8D" else F.logsigmoid(x)
-        value = value.view(len(views), count, -1, count).sum((1, 3))  # (rows, W*B): over pairs of views
-        negative = (ids[:, None] != every).all(2)
-        return (value * negative).sum()
-
-    others = gather(views).flatten(0, 1)  # (W*B*V, D)
-    total = sum_over_rows(over_pairs, (views, ids), others, scale, bias, width=count * len(others))
-    # Ranks may hold different numbers of pairs: each divides by their mean, so that the mean of the ranks is |N|'s.
-    pairs = _count_negatives(every) * count**2 / (len(every) / batch)
-    mean = total / max(pairs, 1)
-    if reading == "8C" or not pairs:
-        return mean
-    return -gather(mean[None]).mean().log() if reading == "8D" else -mean
+    return _negative(unit_rows("views", views, 3), labels, subjects, reading, scale, bias, temperature, gather)
 
 
 def objective(
@@ -289,19 +241,103 @@ def objective(
     groups, equations = None if reading.plain else labels, reading.equations
     scale, bias, query = learnt or Learnt(reading.line.scale, reading.line.bias)
     aligned = of_views = positive = negative = views.new_zeros((), dtype=precision(views))
+    views = unit_rows("views", views, 3)
+    text = text if set(use) == {"pairs"} else unit_rows("text", text, 2)
     if "contrastive" in use:
-        unit = unit_rows("views", views, 3), unit_rows("text", text, 2)
-        aligned = _contrastive(*unit, temperature, groups, gather).loss
+        aligned = _contrastive(views, text, temperature, groups, gather).loss
     if "multiview" in use:
-        options = {"reading": equations.multiview, "query": query, "gather": gather}
-        of_views = multiview(views, text, temperature=temperature, groups=groups, **options)
+        of_views = _multiview(views, text, temperature, groups, equations.multiview, query, gather)
     if "pairs" in use:
-        options = {"scale": scale, "bias": bias, "temperature": temperature, "gather": gather}
-        positive = positive_loss(views, reading=equations.positive, **options)
-        negative = negative_loss(views, labels=labels, subjects=subjects, reading=equations.negative, **options)
+        line = scale, bias, temperature, gather
+        positive = _positive(views, equations.positive, *line)
+        negative = _negative(views, labels, subjects, equations.negative, *line)
     parts = (aligned, of_views, positive, negative)
-    total = sum(weight * part for weight, part in zip(reading.weights, parts, strict=True))
-    return Terms(total, *parts)
+    return Terms((torch.stack(parts) * aligned.new_tensor(reading.weights)).sum(), *parts)
+
+
+def _multiview(
+    views: Tensor,
+    text: Tensor,
+    temperature: Tensor | float,
+    groups: Tensor | None,
+    reading: str,
+    query: Tensor | None,
+    gather: Gather,
+) -> Tensor:
+    """(4) of unit rows."""
+    _expect_reading("(4)", reading, READINGS.multiview)
+    if reading == "4C":
+        return 1 - (views * text[:, None]).sum(2).mean()
+    mean = views.mean(1)
+    if reading == "4E":
+        came = None if query is None else shape_of(query)
+        if came != (views.shape[2],):
+            raise ValueError(f"reading 4E needs a query of shape ({views.shape[2]},), got {came}")
+        mean = (views * (views * query.to(views)).sum(2, keepdim=True).softmax(1)).sum(1)
+    mean = unit_rows("mean of the views", mean, 2)  # (B, D)
+    if reading == "4A":
+        return 1 - (mean * text).sum(1).mean()
+    loss = _contrastive(mean[:, None], text, temperature, groups, gather).loss
+    if reading == "4D":
+        a, b = _pair_rows(views)
+        loss = loss + (1 - (a * b).sum(2)).sum(1).mean()
+    return loss
+
+
+def _positive(
+    views: Tensor,
+    reading: str,
+    scale: Tensor | float,
+    bias: Tensor | float,
+    temperature: Tensor | float | None,
+    gather: Gather,
+) -> Tensor:
+    """(6) of unit rows."""
+    _expect_reading("(6)", reading, READINGS.positive)
+    a, b = _pair_rows(views)
+    scale, bias = _line(views, reading == "6B", scale, bias, temperature)
+    x = scale * (a * b).sum(2) + bias
+    if reading == "6C":
+        return x.neg().sigmoid().mean()
+    if reading == "6D":
+        return -gather(x.sigmoid().mean()[None]).mean().log()
+    return -F.logsigmoid(x).mean()
+
+
+def _negative(
+    views: Tensor,
+    labels: Tensor,
+    subjects: Tensor | None,
+    reading: str,
+    scale: Tensor | float,
+    bias: Tensor | float,
+    temperature: Tensor | float | None,
+    gather: Gather,
+) -> Tensor:
+    """(8) of unit rows."""
+    _expect_reading("(8)", reading, READINGS.negative)
+    ids = [integers("labels", labels, views)]
+    if subjects is not None:
+        ids.append(integers("subjects", subjects, views))
+    scale, bias = _line(views, reading == "8B", scale, bias, temperature)
+    batch, count, _ = views.shape
+    ids = torch.stack(ids, 1)  # (B, 1 or 2)
+    every = gather(ids)  # (W*B, 1 or 2)
+
+    def over_pairs(views: Tensor, ids: Tensor, others: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+        x = dots(-scale * views.flatten(0, 1), others, -bias)  # 1 - sigma(x) = sigma(-x)
+        value = x.neg().sigmoid() if reading == "8C" else x.sigmoid() if reading == "8D" else F.logsigmoid(x)
+        negative = (ids[:, None] != every).all(2)  # (rows, W*B), the same for every pair of views
+        return (value.view(len(views), count, count, -1) * negative[:, None, None]).sum()
+
+    others = gather(views).transpose(0, 1).flatten(0, 1)  # (V*W*B, D)
+    total = sum_over_rows(over_pairs, (views, ids), others, scale, bias, width=count * len(others))
+    # Ranks may hold different numbers of pairs: each divides by their mean, so that the mean of the ranks is |N|'s.
+    pairs = _count_negatives(every) * count**2 / (len(every) / batch)
+    mean = total / max(pairs, 1)
+    if reading == "8C" or not pairs:
+        return mean
+    return -gather(mean[None]).mean().log() if reading == "8D" else -mean
 
 
 def _contrastive(
@@ -314,44 +350,44 @@ def _contrastive(
     """
     tau = number("temperature", temperature, views, positive=True)
     count = views.shape[1]
-    all_views, all_text = gather(views), gather(text)
+    # Divided on the side of the views, so that no gradient by a fixed text is taken.
+    rows, all_rows, all_text = views.flatten(0, 1) / tau, gather(views).flatten(0, 1) / tau, gather(text)
     if groups is None:
-        own = ((views * text[:, None]).sum(2).mean() / tau,) * 2
+        own = (views * text[:, None]).sum(2).mean() / tau
+        image_to_text = sum_over_rows(_log_sums, (rows,), all_text, width=len(all_text)) / len(rows) - own
+        text_to_image = sum_over_rows(_log_sums, (text,), all_rows, width=len(all_rows)) / len(text) - own
     else:
-        groups = integers("groups", groups, views)
-        every = gather(groups)
-        # The mean over the positives of a cosine is the cosine with their mean.
-        own = (
-            (views * _means(all_text, every, groups)[:, None]).sum(2).mean() / tau,
-            (text * _means(all_views.mean(1), every, groups)).sum(1).mean() / tau,
-        )
-
-    def log_sums(a: Tensor, b: Tensor, tau: Tensor) -> Tensor:
-        return dots(a / tau, b).logsumexp(1).sum()
-
-    def half(a: Tensor, b: Tensor, own: Tensor) -> Tensor:
-        return sum_over_rows(log_sums, (a,), b, tau, width=len(b)) / len(a) - own
-
-    image_to_text = half(views.flatten(0, 1), all_text, own[0]) + math.log(count)
-    text_to_image = half(text, all_views.flatten(0, 1), own[1])
+        ids = integers("groups", groups, views)
+        every = gather(ids)
+        of_rows, of_all_rows = ids.repeat_interleave(count), every.repeat_interleave(count)
+        likelihood = partial(sum_over_rows, _log_likelihood)
+        image_to_text = likelihood((rows, of_rows), all_text, every, width=len(all_text)) / -len(rows)
+        text_to_image = likelihood((text, ids), all_rows, of_all_rows, width=len(all_rows)) / -len(text)
+    image_to_text = image_to_text + math.log(count)
     return Contrastive((image_to_text + text_to_image) / 2, image_to_text, text_to_image)
 
 
-def _means(x: Tensor, groups: Tensor, wanted: Tensor) -> Tensor:
-    """Mean of the rows (N, D) of each group, for the groups (B,) wanted: (B, D)."""
-    names, place, sizes = groups.unique(return_inverse=True, return_counts=True)
-    sums = x.new_zeros(len(names), x.shape[1]).index_add(0, place, x)
-    return (sums / sizes[:, None])[torch.searchsorted(names, wanted)]
+def _log_sums(rows: Tensor, others: Tensor) -> Tensor:
+    """Sum over rows (N, D) of the logarithm under the fraction of (1) and (2), over the others (M, D)."""
+    return dots(rows, others).logsumexp(1).sum()
+
+
+def _log_likelihood(rows: Tensor, ids: Tensor, others: Tensor, every: Tensor) -> Tensor:
+    """Sum over rows (N, D) of the mean logarithm in (1) or (2), over the others (M, D) of equal id: (N,) and (M,)."""
+    logits = dots(rows, others)
+    targets = (ids[:, None] == every).to(logits)
+    targets /= targets.sum(1, keepdim=True)
+    return (logits.log_softmax(1) * targets).sum()
 
 
 def _count_negatives(ids: Tensor) -> int:
     """Ordered pairs of rows (N, 1 or 2) that differ in every column, without a matrix of pairs."""
 
-    def equal(rows: Tensor) -> int:
-        return int(rows.unique(dim=0, return_counts=True)[1].square().sum())
+    def equal(rows: Tensor, dim: int | None = None) -> int:
+        return int(rows.unique(return_counts=True, dim=dim)[1].square().sum())
 
-    same = sum(equal(ids[:, [k]]) for k in range(ids.shape[1]))
-    return len(ids) ** 2 - same + (equal(ids) if ids.shape[1] == 2 else 0)
+    same = sum(equal(column) for column in ids.T)
+    return len(ids) ** 2 - same + (equal(ids, dim=0) if ids.shape[1] == 2 else 0)
 
 
 def _line(
@@ -376,5 +412,5 @@ def _pair_rows(views: Tensor) -> tuple[Tensor, Tensor]:
     """Both members of every positive pair, `(B, pairs, D)` each."""
     if views.shape[1] < 2:
         raise ValueError(f"positive pairs need at least two views, got views of shape {shape_of(views)}")
-    first, second = torch.tensor(positive_pairs(views.shape[1])).T
-    return views[:, first], views[:, second]
+    first, second = torch.tensor(positive_pairs(views.shape[1]), device=views.device).T
+    return views.index_select(1, first), views.index_select(1, second)

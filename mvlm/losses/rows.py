@@ -8,19 +8,24 @@ import math
 import torch
 from torch import Tensor
 
+SAFE = 1e-15, 1e15  # lengths of rows whose squares stay within float32
+
 
 def unit_rows(name: str, x: Tensor, dimensions: int) -> Tensor:
     """`x`, which must be `(B, D)` or `(B, V, D)` as `dimensions` says, with rows of length 1 in at least float32."""
     expect_shape(name, x, dimensions)
     x = x.to(precision(x))
-    # Divide by the largest entry first: squares of small or large rows would leave float32.
-    largest = x.detach().abs().amax(-1, keepdim=True)
-    usable = (largest > 0) & largest.isfinite()
-    if not usable.all():
-        where = tuple(int(i) for i in (~usable[..., 0]).nonzero()[0])
-        raise ValueError(f"{name} {shape_of(x)}: the row at {where} is zero or not finite, so it has no direction")
-    x = x / largest
-    return x / x.norm(dim=-1, keepdim=True)
+    length = x.norm(dim=-1, keepdim=True)
+    shortest, longest = map(float, length.detach().aminmax())
+    if not (SAFE[0] < shortest and longest < SAFE[1]):  # as NaN is neither
+        largest = x.detach().abs().amax(-1, keepdim=True)
+        usable = (largest > 0) & largest.isfinite()
+        if not usable.all():
+            where = tuple(int(i) for i in (~usable[..., 0]).nonzero()[0])
+            raise ValueError(f"{name} {shape_of(x)}: the row at {where} is zero or not finite, so it has no direction")
+        x = x / largest
+        length = x.norm(dim=-1, keepdim=True)
+    return x / length
 
 
 def dots(a: Tensor, b: Tensor, shift: Tensor | None = None) -> Tensor:
@@ -57,8 +62,8 @@ def integers(name: str, ids: Tensor, rows: Tensor) -> Tensor:
 
 def number(name: str, value: Tensor | float, like: Tensor, *, positive: bool = False) -> Tensor:
     """One finite number as a tensor () of the type and device of `like`; a tensor keeps its gradient."""
-    found = torch.as_tensor(value).detach()
-    if found.numel() != 1 or not math.isfinite(found) or (positive and found <= 0):
+    found = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+    if isinstance(found, Tensor) or not math.isfinite(found) or (positive and found <= 0):
         raise ValueError(f"{name} must be one {'positive ' if positive else ''}finite number, got {value}")
     return torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(())
 

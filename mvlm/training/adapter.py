@@ -186,7 +186,7 @@ def fit(
             targets=None if targets is None else torch.from_numpy(np.array(targets, dtype=np.float32)),
             subjects=None if subjects is None else torch.from_numpy(np.array(subjects, dtype=np.int64)),
         )
-        optimizer = torch.optim.AdamW(module.parameters(), lr=RATE, weight_decay=DECAY)
+        optimizer = torch.optim.AdamW(module.parameters(), lr=RATE, weight_decay=DECAY, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for batch in _batches(views.shape[1], len(views), steps, seed):
             optimizer.zero_grad()
