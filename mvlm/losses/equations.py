@@ -4,9 +4,8 @@ Shapes: B samples of the batch, V views, D embedding, W ranks. The paper's s(a, 
 length. Sums, cosines and logarithms are taken in float32 (float64 for float64 input), under autocast too.
 
 Where the text leaves an equation open, each way to read it is a *reading* with a name
-(`mvlm.losses.readings.READINGS`). The defaults (`TEXT`) are chosen by the text, never by accuracy.
-
-Memory grows with B, not with its square: matrices of pairs are summed in chunks (`mvlm.losses.chunks`).
+(`mvlm.losses.readings.READINGS`). The defaults (`TEXT`) are chosen by the text, never by accuracy. Memory grows with B,
+not with its square: matrices of pairs are summed in chunks (`mvlm.losses.chunks`).
 
 On many ranks each rank passes its own B rows, and `gather`, which returns the rows of all ranks as (W*B, ...) and whose
 backward sums over the ranks (`mvlm.ranks.gather.gather`). The mean of the ranks' losses, and of their gradients as DDP
@@ -256,14 +255,9 @@ def objective(
 
 
 def _multiview(
-    views: Tensor,
-    text: Tensor,
-    temperature: Tensor | float,
-    groups: Tensor | None,
-    reading: str,
-    query: Tensor | None,
-    gather: Gather,
-) -> Tensor:
+    views: Tensor, text: Tensor, temperature: Tensor | float, groups: Tensor | None, reading: str,
+    query: Tensor | None, gather: Gather,
+) -> Tensor:  # fmt: skip
     """(4) of unit rows."""
     _expect_reading("(4)", reading, READINGS.multiview)
     if reading == "4C":
@@ -285,13 +279,9 @@ def _multiview(
 
 
 def _positive(
-    views: Tensor,
-    reading: str,
-    scale: Tensor | float,
-    bias: Tensor | float,
-    temperature: Tensor | float | None,
+    views: Tensor, reading: str, scale: Tensor | float, bias: Tensor | float, temperature: Tensor | float | None,
     gather: Gather,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """(6) of unit rows."""
     _expect_reading("(6)", reading, READINGS.positive)
     a, b = _pair_rows(views)
@@ -305,15 +295,9 @@ def _positive(
 
 
 def _negative(
-    views: Tensor,
-    labels: Tensor,
-    subjects: Tensor | None,
-    reading: str,
-    scale: Tensor | float,
-    bias: Tensor | float,
-    temperature: Tensor | float | None,
-    gather: Gather,
-) -> Tensor:
+    views: Tensor, labels: Tensor, subjects: Tensor | None, reading: str, scale: Tensor | float, bias: Tensor | float,
+    temperature: Tensor | float | None, gather: Gather,
+) -> Tensor:  # fmt: skip
     """(8) of unit rows."""
     _expect_reading("(8)", reading, READINGS.negative)
     ids = [integers("labels", labels, views)]
@@ -345,8 +329,8 @@ def _contrastive(
 ) -> Contrastive:
     """(1)-(3) on B*V rows of unit length: each view (B, V, D) with the text (B, D) of its sample.
 
-    A text stands V times among those rows: equal columns, which add log V to every logarithm of (1), and equal rows,
-    with one mean in (2). So B*V x W*B cosines do for B*V x W*B*V.
+    A text stands V times among them: equal columns, which add log V to each logarithm of (1), and equal rows, with one
+    mean in (2). So B*V x W*B cosines do for B*V x W*B*V.
     """
     tau = number("temperature", temperature, views, positive=True)
     count = views.shape[1]

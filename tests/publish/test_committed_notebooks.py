@@ -18,7 +18,7 @@ from mvlm.publish.declared import NOTEBOOKS
 from mvlm.publish.notebooks import run_notebook
 from mvlm.settings import ROOT, VARIABLES
 from mvlm.study.benchmarks import TABLES
-from mvlm.study.items.foundation import FOUNDATIONS, MEASURES, PROTOCOLS
+from mvlm.study.items.foundation import MEASURES, PROTOCOLS, cards
 from mvlm.study.items.summary import FOUNDATION, LEVELS, QUESTIONS, studied
 from mvlm.study.items.summary_inspections import KNOWS, LABELS, NAMES, ON, VIEWS
 from mvlm.study.methods import READINGS, TABLE_METHODS
@@ -138,7 +138,7 @@ def test_model(smoke, tmp_path: Path):
 def test_dials(smoke):
     _, results = smoke("08-dials")
     table = pd.read_csv(results / "figures/dials.csv")
-    assert set(table["benchmark"]) == {"BU-3DFE-II", "BU-4DFE"} and set(table["profile"]) == {"smoke"}
+    assert set(table["benchmark"]) == {"BU-3DFE-II", "BU-4DFE", "BP4D"} and set(table["profile"]) == {"smoke"}
     assert set(table["value"]) == {0.5, 1, 2} and set(table["data_kind"]) == {"twin"}
 
 
@@ -179,7 +179,7 @@ def test_summary(smoke):
     assert set(frame.loc[frame["question"] == VIEWS, "at"]) == {"front", "left", "right", "fused"}
     assert set(frame.loc[frame["question"] == LABELS, "at"]) == {"1 %", "5 %", "10 %", "100 %"}
     assert set(frame.loc[frame["question"].isin([VIEWS, LABELS, KNOWS, NAMES]), "benchmark"]) == set(ON)
-    assert set(frame.loc[frame["question"] == FOUNDATION, "title"]) == set(FOUNDATIONS.values())
+    assert set(frame.loc[frame["question"] == FOUNDATION, "title"]) == set(cards())
     assert len(list((results / "figures").glob("summary*.png"))) == 4
 
 
