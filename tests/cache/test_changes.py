@@ -122,10 +122,10 @@ LEARNT = (rf"{ANY}(full|oracle|balanced|nt-xent) on .*",)
 VIEWS = ("views of .*", "images of .*", *EVERY)
 FACES = ("strangers", *VIEWS)
 # Notebooks by number. Those of runs know every method and how it trains; 90 cites settings all over the package.
-OF_RUNS = ("05", "10", "11", "12", "13", "14", "20", "22", "90")
+OF_RUNS = ("05", "10", "11", "12", "13", "14", "15", "20", "22")
 OF_PROMPTS = ("02", "04", "08", "21", *OF_RUNS)
-OF_PROTOCOLS = ("05", "10", "11", "12", "13", "20", "90")
-OF_TABLES = ("00", "02", "05", "10", "11", "12", "13", "14", "90")
+OF_PROTOCOLS = ("05", "10", "11", "12", "13", "15", "20")
+OF_TABLES = ("00", "02", "05", "10", "11", "12", "13", "14", "15", "90")
 OF_FACES = ("01", "04", "07", "08", *OF_RUNS)
 # What is edited -> how, and patterns of all that has to be made again.
 EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
@@ -141,8 +141,8 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
         change("mvlm/study/paper/table2.csv", "96.47", "96.48"),
         ("00", "10", "11", "12", "20", "21"),
     ),
-    "an equation": (with_a_line("mvlm/losses/equations.py", "positive_loss"), (*LEARNT, "03", "04", "21", *OF_RUNS)),
-    "the trainer": (change("mvlm/training/adapter.py", "1e-3, 0.05", "2e-3, 0.05"), (*LEARNT, "04", *OF_RUNS)),
+    "an equation": (with_a_line("mvlm/losses/equations.py", "_positive"), (*LEARNT, "03", "04", "21", *OF_RUNS)),
+    "the trainer": (change("mvlm/training/adapter.py", "1e-3, 0.05", "2e-3, 0.05"), (*LEARNT, "04", "90", *OF_RUNS)),
     "a sibling's loss": (with_a_line("mvlm/losses/siblings/nt_xent.py", "nt_xent"), (f"{ANY}nt-xent on .*", *OF_RUNS)),
     "a labelling": (with_a_line("mvlm/labels/refined.py", "balanced"), (f"{ANY}balanced on .*", *OF_RUNS)),
     "how runs are scored": (with_a_line("mvlm/study/record.py", "score"), (*EVERY_RUN, *OF_PROTOCOLS)),
@@ -178,11 +178,14 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "a method's title": (change("mvlm/study/methods.py", "Full, true labels", "Full with true labels"), OF_RUNS),
     "the face of the twins": (with_a_line("mvlm/twins/face/face.py", "pose"), (*VIEWS, *OF_FACES)),
     "the head of the strangers": (with_a_line("mvlm/twins/head/head.py", "pose"), (*FACES, *OF_FACES)),
-    "a mesh": (change("mvlm/faces/mesh.py", r"\nFARTHEST = ", "\nFARTHEST = 1 + "), (*FACES, *OF_FACES)),
-    "the usual angles": (change("mvlm/settings.py", r"YAWS = \(0.0, 45", "YAWS = (0.0, 40"), (*FACES, "21", *OF_FACES)),
+    "a mesh": (change("mvlm/faces/mesh.py", r"\nFARTHEST = ", "\nFARTHEST = 1 + "), (*FACES, "90", *OF_FACES)),
+    "the usual angles": (
+        change("mvlm/settings.py", r"YAWS = \(0.0, 45", "YAWS = (0.0, 40"),
+        (*FACES, "21", "90", *OF_FACES),
+    ),
     "rank pooling": (
         with_a_line("mvlm/faces/dynamics.py", "dynamic_image"),
-        ("strangers", "(views|images) of BP4D", f"{ANY}.* on BP4D", *(set(OF_FACES) - {"01"})),
+        ("strangers", "(views|images) of BP4D", f"{ANY}.* on BP4D", "90", *(set(OF_FACES) - {"01"})),
     ),
     "a package that does not compute": (change("constraints.txt", "\ntqdm==", "\ntqdm==0."), ()),
     "a package that computes": (change("constraints.txt", "\nnumpy==", "\nnumpy==0."), (r"\d\d",)),

@@ -11,7 +11,7 @@ from mvlm.publish.declared import NOTEBOOKS, declared, promises, read
 from mvlm.publish.notebooks import content_key
 from mvlm.publish.verify import OTHERS
 from mvlm.samples import open_corpus
-from mvlm.settings import RESULTS, Settings
+from mvlm.settings import RESULTS, ROOT, Settings
 from mvlm.study.benchmarks import BENCHMARKS
 
 KINDS = {"twin", "sample", "supplied"}
@@ -89,3 +89,14 @@ def test_every_column_is_described_and_every_row_says_its_data(path: Path):
 def test_no_sidecar_is_alone():
     for path in made():
         assert path.suffix != ".json" or path.with_suffix(".csv").is_file(), f"{path.name} describes nothing"
+
+
+def test_the_readme_shows_both_faces_as_the_table_has_them():
+    lines = {tuple(line.split(" | ")[:2]): line for line in (ROOT / "README.md").read_text("utf-8").splitlines()}
+    with (RESULTS / "tables" / "seen-or-not.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["method"] in ("baseline", "full", "oracle")]
+    shown = [row for row in rows if row["protocol"] == "zero-shot"]
+    assert len(shown) == 18
+    for row in shown:
+        accuracy, low, high = (f"{float(row[name]):.1f}" for name in ("accuracy", "low", "high"))
+        assert f"{accuracy} [{low}, {high}]" in lines[f"| {row['benchmark']}", row["seen"]]
