@@ -1,5 +1,7 @@
 """How training samples get their classes: clusters named by prompts, prompts alone, and the ways to refine both.
 
+What is told beside the views is who is shown, where a method knows subjects; never what.
+
 Shapes: N samples, V views, D embedding, P prompts, C classes.
 """
 
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mvlm.labels import refined
+from mvlm.labels import identity, refined
 from mvlm.labels.clusters import UNUSED, Labels, aggregate, unit_rows
 from mvlm.labels.naming import Prompts, named_clusters
 from mvlm.measures.evaluate import zero_shot
@@ -19,13 +21,20 @@ if TYPE_CHECKING:
     from mvlm.method import Method
 
 
-def label(method: Method, views: np.ndarray, prompts: Prompts, *, seed: int) -> Labels:
+def label(
+    method: Method, views: np.ndarray, prompts: Prompts, *, seed: int, subjects: np.ndarray | None = None
+) -> Labels:
     """Labels of samples (N, V, D) by a method's supervision and labelling, whatever they truly show.
+
+    `subjects` (N,), who is shown, are for a labelling of `RELABELLINGS`.
 
     Raises:
         KeyError: a supervision that labels nothing by itself: "none", and "oracle", whose labels are the true ones.
     """
     count = views.shape[1]
+    if method.labelling in RELABELLINGS:
+        found = identity.relabel(aggregate(views), subjects, prompts, degree=RELABELLINGS[method.labelling])
+        return Labels(along_views(found.labels, count))
     if method.labelling != "plain":
         return LABELLINGS[method.labelling](views, prompts, seed)
     matched = zero_shot(aggregate(views), prompts.prototypes())
@@ -96,6 +105,8 @@ LABELLINGS: dict[str, Callable[[np.ndarray, Prompts, int], Labels]] = {
     "consensus": _consensus,
     "soft": _soft,
 }
+# Labellings that know who is shown -> what they know of it, a degree of `mvlm.labels.identity.EXPONENTS`.
+RELABELLINGS = {"relabelled-who": "who", "relabelled-spread": "spread", "relabelled-shares": "shares"}
 
 
 def _by_prompts(views: np.ndarray, prompts: Prompts) -> np.ndarray:

@@ -18,6 +18,7 @@ import numpy as np
 
 from mvlm.cache import workers
 from mvlm.cache.files import write, write_text
+from mvlm.labelling import RELABELLINGS
 from mvlm.labels.clusters import UNUSED, Labels
 from mvlm.labels.naming import Prompts
 from mvlm.losses.readings import PARTS, TEXT
@@ -125,8 +126,9 @@ def compute(missing: Sequence[Planned], chosen: Settings) -> None:
 
 
 def _trainable(method: Method) -> bool:
-    plain = method.labelling == "plain" and method.reading == TEXT and not method.transductive
-    return plain and set(method.use) <= set(PARTS)
+    labelled = method.labelling in {"plain", *RELABELLINGS}
+    shown = not method.transductive and not method.impersonal  # it embeds anew what a step shows it, a few at a time
+    return labelled and shown and method.reading == TEXT and set(method.use) <= set(PARTS)
 
 
 def views_of(experiment: Experiment, chosen: Settings, size: int) -> Embedded:
@@ -169,16 +171,16 @@ def one(run: Run, device: str, title: str = "training") -> None:
     trainer = TowersTrainer(run, method, device, title)
     fold = trainer.fold
     truth = fold.classes(fold.train)
-    trained = rounds(
-        method, trainer, classes=len(fold.emotions), seed=fold.seed, truth=method.may_know(truth)
-    )
+    who = fold.train.subjects, fold.test.subjects
+    told = {"truth": method.may_know(truth), "subjects": fold.train.subjects}
+    trained = rounds(method, trainer, classes=len(fold.emotions), seed=fold.seed, **told)
     views = [embed(trainer.model, np.load(of.file, mmap_mode="r"), of.rows, device) for of in (fold.train, fold.test)]
 
     def finish() -> None:
         if method.trains:
-            told = json.dumps({"model": run.model, "run": Path(run.record).stem})
-            weights.save(run.weights, trainer.model.clip, {"mvlm": told})
-        found = results(method, fold, trainer.prompts(), represent(method, *views), trained, truth)
+            about = json.dumps({"model": run.model, "run": Path(run.record).stem})
+            weights.save(run.weights, trainer.model.clip, {"mvlm": about})
+        found = results(method, fold, trainer.prompts(), represent(method, *views, who), trained, truth)
         found |= {"weights": weights.digest(trainer.model.clip) if method.trains else None}
         write_text(Path(run.record), json.dumps(run.head | found, ensure_ascii=False) + "\n")
         shutil.rmtree(run.checkpoints, ignore_errors=True)

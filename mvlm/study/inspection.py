@@ -14,7 +14,7 @@ import numpy as np
 from mvlm.labels.clusters import cluster
 from mvlm.labels.naming import Prompts, name_clusters
 from mvlm.measures import evaluate
-from mvlm.method import Method, adapt, predict, represent
+from mvlm.method import Method, adapt, discriminant, predict, represent, seen
 from mvlm.study.record import Fold
 
 RESTARTS = 20  # clusterings, each from one start of its own
@@ -47,27 +47,33 @@ def inspect(
     train, test, emotions, seed = fold.train, fold.test, fold.emotions, fold.seed
     train_y, test_y = fold.classes(train), fold.classes(test)
     truth = method.may_know(train_y)
-    adapter, _ = adapt(method, train.views(), prompts, seed=seed, truth=truth, steps=steps)
+    who = train.subjects, test.subjects
+    views = seen(method, (train.views(), test.views()), who)
+    adapter, rounds = adapt(method, views[0], prompts, seed=seed, truth=truth, subjects=train.subjects, steps=steps)
 
     def adapted(views: np.ndarray) -> np.ndarray:
         return views if adapter is None else adapter.apply(views)
 
-    train_views, test_views = train.views()[0], test.views()[0]
-    train_x, test_x = represent(method, adapted(train_views), adapted(test_views))
+    def predicted(train_rows: np.ndarray, test_rows: np.ndarray) -> list[str]:
+        fitted = discriminant(method, train_rows, rounds, prompts)
+        return [emotions[c] for c in predict(method, test_rows, prompts, fitted=fitted)]
+
+    train_views, test_views = (of[0] for of in views)
+    train_x, test_x = represent(method, adapted(train_views), adapted(test_views), who)
     of_view = [
-        represent(method, adapted(train_views[:, [v]]), adapted(test_views[:, [v]]))[1]
+        represent(method, adapted(train_views[:, [v]]), adapted(test_views[:, [v]]), who)
         for v in range(test_views.shape[1])
     ]
     told = len(np.unique(test.subjects)) > 1 and len(np.unique(test.emotions)) > 1
-    who = identity(test_x, test.subjects, test.emotions) if told else (None, None)
+    recognised = identity(test_x, test.subjects, test.emotions) if told else (None, None)
     return {
         "names": test.names.tolist(),
         "subjects": test.subjects.tolist(),
         "emotions": test.emotions.tolist(),
-        "views": [[emotions[c] for c in predict(method, rows, prompts)] for rows in of_view],
+        "views": [predicted(*rows) for rows in of_view],
         "nearest": nearest(test_x).tolist(),
-        "subject_nearest": who[0],
-        "subject_probe": who[1],
+        "subject_nearest": recognised[0],
+        "subject_probe": recognised[1],
         "yaw": yaw(adapted(train_views), adapted(test_views), train.subjects, seed=seed).tolist(),
         "labelled": {
             str(share): {"subjects": of, "predicted": [[emotions[c] for c in said] for said in draws]}

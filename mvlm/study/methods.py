@@ -31,9 +31,10 @@ def recipe(method: Method) -> dict[str, object]:
 
 def reach(method: Method) -> dict[str, object]:
     """Which entries of the tables of the code a method takes: arguments of `mvlm.cache.keys.source_key`."""
+    without = () if method.trains else ("mvlm.training.adapter", "mvlm.training.step", "mvlm.losses.equations")
     return {
         "choices": {"mvlm.labelling:LABELLINGS": {method.labelling}, "mvlm.losses.siblings:LOSSES": set(method.use)},
-        "without": () if method.trains else ("mvlm.training.adapter", "mvlm.training.step", "mvlm.losses.equations"),
+        "without": without if method.knows else (*without, "mvlm.labels.identity"),
     }
 
 
@@ -103,6 +104,36 @@ _SIBLINGS = (
     replace(FULL, name="smile", title="Barlow Twins and (4) (as SMILE-VLM)", use=("barlow-twins", "multiview")),
 )
 
+# What is known of who is shown: each degree of it by a frozen model, as labels for the full objective, and the same
+# where no view shows the person. Beside them, the same on true labels.
+_DEGREES = {
+    "who": ("subjects", "who is shown"),
+    "spread": ("class shares", "who, and that classes are spread"),
+    "shares": ("class shares", "who, and that shares are equal"),
+}
+_SUBJECT_CENTRED = Method("subject-centred", "Baseline, subject-centred", "none", centred=True, knows="subjects")
+_DISCRIMINANT = replace(_SUBJECT_CENTRED, rounds=1, aggregate=True, discriminant=True)
+
+
+def _relabelled(base: Method, name: str, title: str) -> tuple[Method, ...]:
+    """A method on labels of each degree."""
+    return tuple(
+        replace(base, name=f"{name}-{degree}", title=f"{title} {said}", labelling=f"relabelled-{degree}", knows=knows)
+        for degree, (knows, said) in _DEGREES.items()
+    )
+
+
+_IDENTITY = (
+    _SUBJECT_CENTRED,
+    *_relabelled(replace(_DISCRIMINANT, supervision="zero-shot"), "relabelled", "Relabelled, knowing"),
+    replace(_DISCRIMINANT, name="relabelled-oracle", title="The same discriminant, true labels", supervision="oracle"),
+    *_relabelled(ZERO_SHOT, "full-relabelled", "Full, relabelled knowing"),
+    *_relabelled(replace(ZERO_SHOT, impersonal=True), "impersonal", "Full, persons removed, relabelled knowing"),
+    replace(
+        ORACLE, name="impersonal-oracle", title="Full, persons removed, true labels", knows="subjects", impersonal=True
+    ),
+)
+
 _TRANSDUCTIVE = (replace(FULL, name="transductive", title="Full, adapted to the test subjects too", transductive=True),)
 
 
@@ -154,7 +185,7 @@ def _names(methods: tuple[Method, ...]) -> tuple[str, ...]:
 
 METHODS: dict[str, Method] = {
     method.name: method
-    for group in (_TABLES, _RUNGS, _PSEUDO, _SIBLINGS, _TRANSDUCTIVE, *_READINGS.values())
+    for group in (_TABLES, _RUNGS, _PSEUDO, _SIBLINGS, _TRANSDUCTIVE, *_READINGS.values(), _IDENTITY)
     for method in group
 }
 LADDER = ("baseline", "pseudo-labels", "pairs", "full")
@@ -165,6 +196,7 @@ SUPERVISION = ("full", "zero-shot-labels", "instance", "oracle")
 PSEUDO = ("full", "zero-shot-labels", *_names(_PSEUDO))
 SIBLINGS = ("full", "instance", *_names(_SIBLINGS))
 TRANSDUCTIVE = ("full", *_names(_TRANSDUCTIVE))
+IDENTITY = _names(_IDENTITY)
 READINGS = tuple(name for base, variants in _READINGS.items() for name in (base, *_names(variants)))
 GROUPS: dict[str, tuple[str, ...]] = {
     "tables": TABLE_METHODS,
@@ -174,6 +206,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "siblings": SIBLINGS,
     "transductive": TRANSDUCTIVE,
     "readings": READINGS,
+    "identity": IDENTITY,
 }
 
 

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mvlm.labels.clusters import UNUSED
+from mvlm.labels.identity import Discriminant
 from mvlm.labels.naming import Prompts, named_clusters
 from mvlm.measures import evaluate
-from mvlm.method import Method, Rounds, adapt, predict, represent
+from mvlm.method import Method, Rounds, adapt, discriminant, predict, represent, seen
 from mvlm.study.embeddings import Embedded
 
 NEIGHBOURS = 20
@@ -64,12 +65,13 @@ def score(
     *,
     seed: int,
     strengths: tuple[float, ...],
+    fitted: Discriminant | None = None,
 ) -> Scores:
     """Every protocol on unit rows (N, D) and (M, D) of `represent`; whatever is fitted is fitted on the N."""
     clusters, names = named_clusters(train_x, prompts, seed=seed)
     quality = evaluate.cluster_quality(clusters, train_y, test_x, test_y)
     return Scores(
-        zero_shot=predict(method, test_x, prompts),
+        zero_shot=predict(method, test_x, prompts, fitted=fitted),
         knn=evaluate.knn(train_x, train_y, test_x, k=min(NEIGHBOURS, len(train_x))),
         probe=evaluate.linear_probe(train_x, train_y, train_subjects, test_x, strengths=strengths),
         cluster=quality.predicted,
@@ -96,14 +98,16 @@ def record(
         steps: of each round's training; None: as usual.
         strengths: among which the probe chooses its inverse penalty.
     """
-    views, test_views = fold.train.views(), fold.test.views()
+    who = fold.train.subjects, fold.test.subjects
+    views, test_views = seen(method, (fold.train.views(), fold.test.views()), who)
     unlabelled, subjects, truth = views, fold.train.subjects, fold.classes(fold.train)
     if method.transductive:  # two corpora may name their subjects alike, so that names do not tell them apart
         unlabelled, subjects = np.concatenate([views, test_views], axis=1), None
         truth = np.concatenate([truth, fold.classes(fold.test)])
     told = {"truth": method.may_know(truth), "subjects": subjects, "steps": steps}
     adapter, rounds = adapt(method, unlabelled, prompts, seed=fold.seed, **told)
-    rows = represent(method, *(x if adapter is None else adapter.apply(x) for x in (views[0], test_views[0])))
+    adapted = (x if adapter is None else adapter.apply(x) for x in (views[0], test_views[0]))
+    rows = represent(method, *adapted, who)
     found = results(method, fold, prompts, rows, rounds, truth, strengths)
     if adapter is None:
         return found | {"weights": None}
@@ -133,19 +137,23 @@ def results(
     """
     train, test = fold.train, fold.test
     (train_x, test_x), train_y, test_y = rows, fold.classes(train), fold.classes(test)
-    how = {"seed": fold.seed, "strengths": strengths}
+    fitted = discriminant(method, train_x, rounds, prompts)
+    how = {"seed": fold.seed, "strengths": strengths, "fitted": fitted}
     scores = score(train_x, train_y, train.subjects, test_x, test_y, method, prompts, **how)
     named = {
         protocol: [fold.emotions[c] for c in getattr(scores, protocol)]
         for protocol in ("zero_shot", "knn", "probe", "cluster")
     }
-    among = np.array([fold.emotions.index(emotion) for emotion in fold.shown], dtype=int)
+    shown = None
+    if fold.shown:
+        among = np.array([fold.emotions.index(emotion) for emotion in fold.shown], dtype=int)
+        shown = [fold.emotions[c] for c in predict(method, test_x, prompts, among, fitted)]
     return {
         "names": test.names.tolist(),
         "subjects": test.subjects.tolist(),
         "emotions": test.emotions.tolist(),
         **named,
-        "among_shown": [fold.emotions[c] for c in predict(method, test_x, prompts, among)] if fold.shown else None,
+        "among_shown": shown,
         "ari": scores.ari,
         "nmi": scores.nmi,
         "naming": scores.naming,

@@ -57,9 +57,10 @@ def run(
 
     Returns:
         One row per benchmark, method, fold and seed, in this order:
-        benchmark, method, fold, folds, seed; supervision; data_kind, fingerprint, model, profile;
+        benchmark, method, fold, folds, seed; supervision, knows; data_kind, fingerprint, model, profile;
         names, subjects, emotions: lists over the test samples, emotions being the true ones;
-        zero_shot, knn, probe, cluster: lists of the emotions predicted (see `mvlm.study.record.Scores`);
+        zero_shot, knn, probe, cluster: lists of the emotions predicted (see `mvlm.study.record.Scores`); zero_shot by
+        the discriminant where the method predicts by one;
         among_shown: as zero_shot, asked only about the emotions that the benchmark's samples show; None where these are
         all;
         ari, nmi, naming: of clusters, in [0, 1] but for ari;

@@ -27,7 +27,7 @@ from mvlm.twins.twin import Twin
 
 SETTINGS = Settings(profile="smoke")
 PLAN = random_faces.Draw(4, 2, 0)
-IN_USE = {"BU-3DFE-I": ("baseline", "full", "oracle", "balanced", "nt-xent"), "BP4D": ("full",)}
+IN_USE = {"BU-3DFE-I": ("baseline", "full", "oracle", "balanced", "nt-xent", "relabelled-who"), "BP4D": ("full",)}
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +145,10 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "the trainer": (change("mvlm/training/adapter.py", "1e-3, 0.05", "2e-3, 0.05"), (*LEARNT, "04", "90", *OF_RUNS)),
     "a sibling's loss": (with_a_line("mvlm/losses/siblings/nt_xent.py", "nt_xent"), (f"{ANY}nt-xent on .*", *OF_RUNS)),
     "a labelling": (with_a_line("mvlm/labels/refined.py", "balanced"), (f"{ANY}balanced on .*", *OF_RUNS)),
+    "how a person is removed": (
+        with_a_line("mvlm/labels/identity.py", "centred_on_subjects"),
+        (f"{ANY}relabelled-who on .*", *OF_RUNS),
+    ),
     "how runs are scored": (with_a_line("mvlm/study/record.py", "score"), (*EVERY_RUN, *OF_PROTOCOLS)),
     "a probe": (change("mvlm/study/inspection.py", r"\nDRAWS = 5", "\nDRAWS = 6"), ("inspection of .*", "13")),
     "a prompt of one class": (

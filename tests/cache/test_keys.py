@@ -20,7 +20,7 @@ from mvlm.samples import Rendering
 from mvlm.settings import ROOT
 from mvlm.study import inspection
 from mvlm.study.embeddings import Embedded
-from mvlm.study.methods import METHODS, reach, recipe
+from mvlm.study.methods import IDENTITY, METHODS, reach, recipe
 from mvlm.study.record import Fold, record
 from mvlm.twins.twin import Twin
 
@@ -252,7 +252,20 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     return {"fold": fold, "prompts": Prompts(text, np.repeat(np.arange(3), 2), 0.07), "steps": 2}
 
 
-@pytest.mark.parametrize("name", ["baseline", "oracle", "balanced", "neighbours", "siglip", "full-4E", "transductive"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "baseline",
+        "oracle",
+        "balanced",
+        "neighbours",
+        "siglip",
+        "full-4E",
+        "transductive",
+        "relabelled-who",
+        "impersonal-who",
+    ],
+)
 def test_a_run_executes_what_its_address_hangs_on(arguments: dict[str, object], name: str):
     method = METHODS[name]
     for entry, function in (("record:record", record), ("inspection:inspect", inspection.inspect)):
@@ -294,6 +307,8 @@ def test_a_recipe_says_what_is_asked_for_and_no_more():
             "line": {"scale": 1.0},
         },
     }
+    for name, method in METHODS.items():  # what only some know moves no record of the others
+        assert bool({"knows", "impersonal", "discriminant"} & set(recipe(method))) == (name in IDENTITY)
     assert recipe(METHODS["full"])["rounds"] == 3 and recipe(METHODS["full"])["aggregate"] is True
     said = [str(recipe(method)) for method in METHODS.values()]
     assert len(set(said)) == len(METHODS)

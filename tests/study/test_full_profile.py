@@ -100,7 +100,7 @@ def test_a_record_says_what_that_of_the_cheap_profile_says(told, tmp_path: Path)
     (run,) = told(METHODS["baseline"])
     full_profile.execute([run], "cpu")
     record = json.loads(Path(run["record"]).read_text())
-    fields = """benchmark method fold folds seed supervision data_kind fingerprint model profile names subjects emotions
+    fields = """benchmark method fold folds seed supervision knows data_kind fingerprint model profile names subjects emotions
         zero_shot knn probe cluster among_shown ari nmi naming change pseudo_labels cluster_sizes weights""".split()
     assert list(record) == fields and record["weights"] is None and record["change"] == []
     assert len(record["names"]) == len(record["zero_shot"]) == len(run["fold"]["test"]["rows"])

@@ -25,7 +25,7 @@ from mvlm.settings import Settings
 from mvlm.study import embeddings, plan, runs
 from mvlm.study.benchmarks import BASIC
 from mvlm.study.items import transfer
-from mvlm.study.methods import GROUPS, METHODS, READINGS, TABLE_METHODS
+from mvlm.study.methods import GROUPS, IDENTITY, METHODS, READINGS, TABLE_METHODS
 from mvlm.training import adapter
 from mvlm.training.adapter import fit
 
@@ -146,7 +146,7 @@ def test_a_frame_of_one_row_per_method_and_fold(corpora):
         assert sorted(sum(of["names"], [])) == sorted(scans)  # every sample is tested once
         assert not set(of["subjects"].iloc[0]) & set(of["subjects"].iloc[1])
         for row in of.to_dict("records"):
-            assert row["supervision"] == METHODS[name].supervision
+            assert row["supervision"] == METHODS[name].supervision and row["knows"] == "nothing"
             assert row["emotions"] == [scans[scan].emotion for scan in row["names"]]
             for protocol in ("zero_shot", "knn", "probe", "cluster"):
                 assert len(row[protocol]) == 48 and set(row[protocol]) <= set(BASIC)
@@ -202,18 +202,20 @@ def test_permuted_labels_change_no_weight_below_oracle(corpora):
 def test_no_method_beside_the_tables_reads_a_true_label_unless_it_says_so(corpora):
     """One run without folds for each: all of one corpus is trained on."""
     unlabelled = [name for name in BESIDE if METHODS[name].supervision != "oracle"]
-    assert {name for name in BESIDE if name not in unlabelled} < set(READINGS)  # of the upper bound
+    assert {name for name in BESIDE if name not in unlabelled} < {*READINGS, *IDENTITY}  # upper bounds
     corpora["BU-4DFE", None], corpora["BP4D", None] = FakeCorpus("BU-4DFE", subjects=4), FakeCorpus("BP4D", subjects=4)
     before = run(*unlabelled, benchmarks=("BU-4DFE-to-BP4D",))
     corpora["BU-4DFE", None] = FakeCorpus("BU-4DFE", subjects=4, permuted=True)
     after = run(*unlabelled, benchmarks=("BU-4DFE-to-BP4D",))
-    assert before["weights"].notna().all() and before["weights"].nunique() > len(before) / 2
+    assert before["weights"].notna().tolist() == [METHODS[name].trains for name in unlabelled]
+    assert before["weights"].nunique() > len(before) / 2
     assert (before["fingerprint"] != after["fingerprint"]).all()
     for column in ("weights", "zero_shot", "cluster_sizes"):
-        assert (before[column] == after[column]).all()
+        assert before[column].fillna("").tolist() == after[column].fillna("").tolist()
     for row in before.to_dict("records"):
         rounds = 0 if row["supervision"] == "instance" else METHODS[row["method"]].rounds
         assert len(row["pseudo_labels"]) == len(row["cluster_sizes"]) == rounds
+        assert (row["knows"] != "nothing") == (row["method"] in IDENTITY)
 
 
 def test_only_a_transductive_method_sees_the_test_subjects_and_not_their_labels(corpora):
