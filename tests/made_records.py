@@ -32,7 +32,8 @@ def made_runs(benchmarks: Sequence[str], methods: Sequence[str], seed: int = 0) 
                 rows.append({
                     "benchmark": name, "method": method, "fold": fold, "folds": len(tests), "seed": 0,
                     "supervision": METHODS[method].supervision, "knows": METHODS[method].knows or "nothing",
-                    "data_kind": "twin", "fingerprint": "f", "model": "m", "profile": "smoke", "names": of.names.tolist(), "subjects": of.subjects.tolist(),
+                    "data_kind": "twin", "fingerprint": "f", "model": "m", "profile": "smoke",
+                    "names": of.names.tolist(), "subjects": of.subjects.tolist(),
                     "emotions": of.emotions.tolist(), "zero_shot": said[0], "knn": said[0], "probe": said[0],
                     "cluster": said[0], "among_shown": said[1] if known.shown else None, "ari": 0.4, "nmi": 0.5,
                     "naming": 0.7, "change": [], "pseudo_labels": [0.6] * METHODS[method].rounds, "cluster_sizes": [],
@@ -50,8 +51,8 @@ def made_inspections(runs: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
         who = sorted(set(run["subjects"]))
         others = [int(rng.choice(np.delete(np.arange(count), place))) for place in range(count)]
         restarts = [{"inertia": float(n), "quality": right, "naming": n / 20, "renamed": n / 40} for n in range(20)]
-        head = ("benchmark", "method", "fold", "folds", "seed", "supervision", "knows", "data_kind", "fingerprint", "model",
-                "profile", "names", "subjects", "emotions")  # fmt: skip
+        head = ("benchmark", "method", "fold", "folds", "seed", "supervision", "knows", "data_kind", "fingerprint",
+                "model", "profile", "names", "subjects", "emotions")  # fmt: skip
         rows.append({name: run[name] for name in head} | {
             "views": [_said(run["emotions"], classes, right - loss, rng) for loss in (0, 0.1, 0.2)],
             "nearest": others, "subject_nearest": rng.choice(who, count).tolist(),

@@ -96,12 +96,14 @@ def test_a_run_that_lost_a_rank_is_taken_up_and_ends_as_if_it_had_not(told, rank
     assert heat.heat.shape == images.shape[:4] and np.isfinite(heat.logits).all() and heat.mass.max() > 0
 
 
-def test_a_record_says_what_that_of_the_cheap_profile_says(told, tmp_path: Path):
-    (run,) = told(METHODS["baseline"])
+@pytest.mark.parametrize("name", ["baseline", "relabelled-shares"])
+def test_a_record_says_what_that_of_the_cheap_profile_says(told, tmp_path: Path, name: str):
+    (run,) = told(METHODS[name])
     full_profile.execute([run], "cpu")
     record = json.loads(Path(run["record"]).read_text())
-    fields = """benchmark method fold folds seed supervision knows data_kind fingerprint model profile names subjects emotions
-        zero_shot knn probe cluster among_shown ari nmi naming change pseudo_labels cluster_sizes weights""".split()
+    fields = """benchmark method fold folds seed supervision knows data_kind fingerprint model profile
+        names subjects emotions zero_shot knn probe cluster among_shown ari nmi naming change pseudo_labels
+        cluster_sizes weights""".split()
     assert list(record) == fields and record["weights"] is None and record["change"] == []
     assert len(record["names"]) == len(record["zero_shot"]) == len(run["fold"]["test"]["rows"])
     assert not set(run["fold"]["train"]["subjects"]) & set(record["subjects"]) and not (tmp_path / "weights").exists()
@@ -110,7 +112,7 @@ def test_a_record_says_what_that_of_the_cheap_profile_says(told, tmp_path: Path)
     assert Path(run["record"]).stat().st_mtime_ns == stamp
 
 
-@pytest.mark.parametrize("name", ["pseudo-labels", "instance"])
+@pytest.mark.parametrize("name", ["pseudo-labels", "instance", "full-relabelled-shares"])
 def test_no_true_label_reaches_the_weights(told, tmp_path: Path, name: str):
     (run,) = told(METHODS[name], folder=tmp_path / "true")
     (other,) = told(METHODS[name], folder=tmp_path / "permuted")
@@ -120,7 +122,7 @@ def test_no_true_label_reaches_the_weights(told, tmp_path: Path, name: str):
     assert one["weights"] == two["weights"] is not None and one["zero_shot"] == two["zero_shot"]
 
 
-@pytest.mark.parametrize("name", ["soft", "full-4A", "barlow-twins", "transductive"])
+@pytest.mark.parametrize("name", ["soft", "full-4A", "barlow-twins", "transductive", "impersonal-who"])
 def test_a_method_of_the_quick_profile_alone_is_refused(told, name: str):
     with pytest.raises(ValueError, match=f"PROFILE=full trains the methods of the tables; {name} is of PROFILE=quick"):
         told(METHODS[name])
