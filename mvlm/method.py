@@ -90,6 +90,11 @@ class Method:
     def trains(self) -> bool:
         return bool(self.use)
 
+    @property
+    def knowledge(self) -> str:
+        """What it knows, in words: for records and tables."""
+        return self.knows or "nothing"
+
     def may_know(self, truth: np.ndarray) -> np.ndarray | None:
         """True labels for "oracle", for any other supervision None: what is given to `rounds` as `truth`."""
         return truth if self.supervision == "oracle" else None

@@ -31,7 +31,7 @@ def made_runs(benchmarks: Sequence[str], methods: Sequence[str], seed: int = 0) 
                         for classes in (known.emotions, known.shown or known.emotions)]  # fmt: skip
                 rows.append({
                     "benchmark": name, "method": method, "fold": fold, "folds": len(tests), "seed": 0,
-                    "supervision": METHODS[method].supervision, "knows": METHODS[method].knows or "nothing",
+                    "supervision": METHODS[method].supervision, "knows": METHODS[method].knowledge,
                     "data_kind": "twin", "fingerprint": "f", "model": "m", "profile": "smoke",
                     "names": of.names.tolist(), "subjects": of.subjects.tolist(),
                     "emotions": of.emotions.tolist(), "zero_shot": said[0], "knn": said[0], "probe": said[0],

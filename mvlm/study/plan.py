@@ -111,7 +111,7 @@ class Planned(NamedTuple):
             "folds": cell.folds,
             "seed": cell.seed,
             "supervision": cell.method.supervision,
-            "knows": cell.method.knows or "nothing",
+            "knows": cell.method.knowledge,
             "data_kind": experiment.kind,
             "fingerprint": experiment.fingerprint,
             "model": experiment.content["model"],
