@@ -20,6 +20,7 @@ COLUMNS = {
     "method": "recipe",
     "title": "the method as tables show it",
     "supervision": "where a training sample's class comes from",
+    "knows": "what the method is told beside images: nothing, subjects, class shares",
     "data_kind": "twin, sample or supplied",
     "labels_right": "percent of the training views' classes in the last round that are true; nothing reads this",
     "difference": "percentage points of accuracy above the baseline, mean over the same folds, seeds averaged first",
@@ -51,6 +52,7 @@ def against_baseline(records: pd.DataFrame) -> pd.DataFrame:
             known = 100 * np.mean(rounds) if rounds else own
             row = {"benchmark": benchmark, "method": method, "title": METHODS[method].title}
             row |= {name: runs[name].iloc[0] for name in ("supervision", "data_kind")} | {"labels_right": known}
+            row["knows"] = METHODS[method].knowledge
             if method != AGAINST:
                 row |= difference(runs, base)
             rows.append(row | {"folds": runs["fold"].nunique(), "seeds": runs["seed"].nunique()})
@@ -112,7 +114,8 @@ def render_against_baseline(frame: pd.DataFrame) -> list[Part]:
             shown = f"{row['difference']:+.1f} [{row['low']:+.1f}, {row['high']:+.1f}], p = {row['p']:.3f}"
         known = "–" if pd.isna(row["labels_right"]) else f"{row['labels_right']:.1f}"
         cell = {"Benchmark": f"{row['benchmark']} ({row['data_kind']})", "Method": row["title"]}
-        cell |= {"Supervision": row["supervision"], "labels right": known, "against the baseline": shown}
+        cell |= {"Supervision": row["supervision"], "Knows": row["knows"], "labels right": known}
+        cell["against the baseline"] = shown
         cells.append(cell)
     note = (
         "Percentage points of zero-shot accuracy above the frozen baseline on the same folds [95 % interval], by the "

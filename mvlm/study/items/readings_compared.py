@@ -28,6 +28,7 @@ DEFAULT = "default: 4B, 6A, 8A, multi-positive, unit weights"
 COLUMNS = {
     "benchmark": "corpus and subset",
     "supervision": "where a training sample's class comes from",
+    "knows": "what the method is told beside images: nothing, subjects, class shares",
     "equation": "what is read; empty for the default",
     "reading": "how",
     "method": "recipe",
@@ -73,6 +74,7 @@ def readings_table(records: pd.DataFrame) -> pd.DataFrame:
                 if not runs.index.equals(base.index):
                     raise ValueError(f"{benchmark}: {method} was not run on the folds and seeds of {default}")
                 row = {"benchmark": benchmark, "supervision": METHODS[method].supervision, "method": method}
+                row["knows"] = METHODS[method].knowledge
                 row |= {name: runs[name].iloc[0] for name in ("data_kind", "profile", "folds")}
                 row |= {"equation": variant.equation, "reading": variant.title} if variant else {"reading": DEFAULT}
                 row["labels_right"] = 100 * np.mean([shares[-1] for shares in runs["pseudo_labels"]])

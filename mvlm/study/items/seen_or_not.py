@@ -41,6 +41,7 @@ COLUMNS = {
     "title": "the row as the table shows it",
     "protocol": "zero-shot prompts on the mean view, or a linear probe on labelled training subjects",
     "supervision": "where a training sample's class comes from",
+    "knows": "what the method is told beside images: nothing, subjects, class shares",
     "data_kind": "twin",
     "accuracy": "percent, mean over folds, and over seeds where there are several",
     "low": "percent, lower end of the 95 % interval by bootstrap over subjects, and over seeds where there are several",
@@ -100,7 +101,8 @@ def seen_table(records: pd.DataFrame) -> pd.DataFrame:
         shared["chance"] = 100 * chance(len(BENCHMARKS[benchmark].emotions))
         for method, runs in groups.items():
             row = shared | {"method": method, "title": METHODS[method].title, "protocol": "zero-shot"}
-            row |= {"supervision": METHODS[method].supervision} | _measured(runs, "zero_shot")
+            row |= {"supervision": METHODS[method].supervision, "knows": METHODS[method].knowledge}
+            row |= _measured(runs, "zero_shot")
             row["named_right"] = 100 * runs["naming"].mean()
             if method == AGAINST:
                 row["labels_right"] = row["accuracy"]
@@ -110,6 +112,7 @@ def seen_table(records: pd.DataFrame) -> pd.DataFrame:
                 row |= {"gained": found["difference"], "gained_low": found["low"], "gained_high": found["high"]}
             rows.append(row)
         probe = shared | {"method": AGAINST, "title": PROBE, "protocol": "linear probe", "supervision": "labels"}
+        probe["knows"] = METHODS[AGAINST].knowledge
         rows.append(probe | _measured(base, "probe"))
     whole = dict.fromkeys(("n", "subjects", "folds", "seeds"), "Int64")
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)

@@ -76,6 +76,7 @@ COLUMNS = {
     "method": "recipe; of a foundation, none",
     "title": "the method, or the foundation, as tables show it",
     "supervision": "where a training sample's class comes from",
+    "knows": "what the method is told beside images: nothing, subjects, class shares",
     "measure": "what is measured",
     "at": "where on a scale: intensity level, view, or share of the training subjects labelled; else empty",
     "against": "the method whose value is taken off, on the same folds; else empty",
@@ -203,6 +204,7 @@ def foundation_rows(known: Mapping[str, Mapping[str, Any]]) -> list[dict[str, An
             for name, protocol in PROTOCOLS.items():
                 spread = measured[name]
                 row = {"question": FOUNDATION, "benchmark": benchmark, "title": title, "supervision": "none"}
+                row |= {"knows": METHODS[AGAINST].knowledge}
                 row |= {"measure": protocol, "at": "", "unit": "percent", "interval": BOOTSTRAP, "data_kind": "twin"}
                 row |= {end: 100 * spread[key] for end, key in (("value", "mean"), ("low", "low"), ("high", "high"))}
                 row |= {"chance": 100 / len(BENCHMARKS[benchmark].emotions), "profile": measured.get("profile", "")}
@@ -213,6 +215,7 @@ def foundation_rows(known: Mapping[str, Mapping[str, Any]]) -> list[dict[str, An
 
 def _head(runs: pd.DataFrame, question: str, benchmark: str, method: str) -> dict[str, Any]:
     head = {"question": question, "benchmark": benchmark, "method": method, "title": METHODS[method].title}
+    head["knows"] = METHODS[method].knowledge
     head |= {name: runs[name].iloc[0] for name in ("supervision", "data_kind", "profile")}
     head |= {"folds": runs["fold"].nunique(), "seeds": runs["seed"].nunique()}
     head |= {"n": len({name for names in runs["names"] for name in names})}
@@ -240,7 +243,7 @@ def render_summary(frame: pd.DataFrame) -> list[Part]:
             note = f"Percent [95 % interval, {BOOTSTRAP}] of the frozen model. Absent: not measured. {kinds}"
         elif title in {question.title for question in QUESTIONS}:
             what = rows["measure"].where(rows["against"].isna() | (rows["against"] == ""), "above " + rows["against"])
-            keys = {"title": "Method", "supervision": "Supervision", "what": "Measure"}
+            keys = {"title": "Method", "supervision": "Supervision", "knows": "Knows", "what": "Measure"}
             columns = {name: name for name in rows["benchmark"].unique()}
             cells = _crossed(rows.assign(what=what), keys, "benchmark", columns)
             note = (

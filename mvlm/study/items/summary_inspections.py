@@ -71,6 +71,7 @@ def probe_rows(inspections: pd.DataFrame, runs: pd.DataFrame, yaws: Sequence[flo
     for (benchmark, method), group in inspections.groupby(["benchmark", "method"], sort=False):
         beside = runs[(runs["benchmark"] == benchmark) & (runs["method"] == method) & runs["seed"].isin(group["seed"])]
         head = {"benchmark": benchmark, "method": method, "title": METHODS[method].title}
+        head["knows"] = METHODS[method].knowledge
         head |= {name: group[name].iloc[0] for name in ("supervision", "data_kind", "profile")}
         head |= {"folds": group["fold"].nunique(), "seeds": group["seed"].nunique(), "unit": "percent"}
         asked = (

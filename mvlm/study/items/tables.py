@@ -22,6 +22,7 @@ COLUMNS = {
     "benchmark": "corpus and subset",
     "protocol": "how accuracy is measured, or which quality of the clusters this is",
     "supervision": "where a training sample's class comes from",
+    "knows": "what the method is told beside images: nothing, subjects, class shares",
     "source": "measured here, transcribed from the paper, or not stated in its text",
     "data_kind": "twin, sample or supplied; paper for the paper's rows",
     "paper": "percent, as printed in the paper; empty where its text does not say",
@@ -80,6 +81,7 @@ def accuracy_table(records: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
             "title": METHODS[method].title,
             "benchmark": benchmark,
             "supervision": _one(runs, "supervision"),
+            "knows": METHODS[method].knowledge,
             "source": "measured",
             "data_kind": _one(runs, "data_kind"),
             "profile": _one(runs, "profile"),
@@ -213,6 +215,7 @@ def _accuracy(frame: pd.DataFrame, kinds: str, benchmarks: Sequence[str]) -> pd.
         cells = {(row["benchmark"], row["protocol"]): row for row in group.to_dict("records")}
         first = group.iloc[0]
         row = {"Method": first["title"], "Supervision": first["supervision"]}
+        row["Knows"] = first["knows"] if measured else "–"
         row["Source"] = "measured" if measured else "transcribed"
         for benchmark in benchmarks:
             cell = cells.get((benchmark, PRINTED))

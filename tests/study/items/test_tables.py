@@ -82,7 +82,7 @@ def test_measured_and_transcribed_numbers_share_no_column():
     assert frame.loc[~measured, ["mean", "std", "low", "high", "chance", "n", "folds"]].isna().all(axis=None)
     assert frame["method"].tolist().index("baseline") > frame["method"].tolist().index("MultiviewVLM")
     head = list(render_table1(frame)[0].cells.columns)
-    assert head[3:] == [
+    assert head[:4] == ["Method", "Supervision", "Knows", "Source"] and head[4:] == [
         f"{name}, {what}" for what in ("paper", "measured on twin") for name in TABLES["table1"].benchmarks
     ]
 
@@ -94,6 +94,12 @@ def test_table1_recomputes_from_the_predictions():
     assert row["mean"] == pytest.approx(folds.mean()) and row["std"] == pytest.approx(folds.std(ddof=1))
     assert row["low"] <= row["mean"] <= row["high"] and row["chance"] == pytest.approx(100 / 6)
     assert (row["n"], row["subjects"], row["folds"], row["supervision"]) == (24, 4, 2, "cluster")
+    assert row["knows"] == "nothing" and frame.loc[frame["source"] == "transcribed", "knows"].isna().all()
+    told = table1(records(("subject-centred", "relabelled-shares"))).dropna(subset="knows")
+    assert told.groupby("method")["knows"].unique().map(list).to_dict() == {
+        "subject-centred": ["subjects"],
+        "relabelled-shares": ["class shares"],
+    }
     nmi = frame.query("method == 'full' and benchmark == 'Bosphorus' and protocol == 'nmi'").iloc[0]
     assert nmi["mean"] == pytest.approx(55) and nmi["std"] == pytest.approx(100 * np.std([0.5, 0.6], ddof=1))
     last = frame.query("method == 'full' and protocol == 'pseudo-labels'")
@@ -166,7 +172,7 @@ def test_a_table_is_written_whole_and_rendered_from_its_own_csv(tmp_path: Path):
     assert np.array_equal(read["mean"], frame["mean"], equal_nan=True)  # full precision, bit for bit
     assert b"\r" not in b"".join(path.read_bytes() for path in paths)
     page = paths[1].read_text()
-    assert "| MultiviewVLM | unsupervised | transcribed | 89.29 | 83.98 | 79.86 | – | – | – |" in page
+    assert "| MultiviewVLM | unsupervised | – | transcribed | 89.29 | 83.98 | 79.86 | – | – | – |" in page
     assert "95.8 ± 5.9 [87.5, 100.0]" in page and "Chance 16.7" in page and "profile quick" in page
     assert "BU-3DFE-I 24 samples of 4 subjects in 2 folds" in page
     tex = paths[2].read_text()
