@@ -69,6 +69,7 @@ class Method:
         knows: "" for nothing, "subjects" or "class shares".
         impersonal: sees no view but without its subject's mean of such views, in training and test.
         discriminant: predicts by a linear discriminant on its last labels, in place of prompts.
+        film: what of a sequence is encoded: "image", one dynamic image of each view, as in the paper.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Method:
     knows: str = ""
     impersonal: bool = False
     discriminant: bool = False
+    film: str = "image"
 
     @property
     def trains(self) -> bool:

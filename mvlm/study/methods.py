@@ -45,6 +45,27 @@ INSTANCE = Method(
     "instance", "Pairs alone, every sample its own class", "instance", ("pairs",), rounds=1, aggregate=True
 )
 
+# What is known of who is shown: each degree of it by a frozen model, as labels for the full objective, and the same
+# where no view shows the person. Beside them, the same on true labels.
+_DEGREES = {
+    "who": ("subjects", "who"),
+    "spread": ("class shares", "about equal shares"),
+    "shares": ("class shares", "equal shares"),
+}
+
+
+def _relabelled(base: Method, name: str, title: str) -> tuple[Method, ...]:
+    """A method on labels of each degree."""
+    return tuple(
+        replace(base, name=f"{name}-{degree}", title=f"{title} ({said})", labelling=f"relabelled-{degree}", knows=knows)
+        for degree, (knows, said) in _DEGREES.items()
+    )
+
+
+_SUBJECT_CENTRED = Method("subject-centred", "Baseline, subject-centred", "none", centred=True, knows="subjects")
+_DISCRIMINANT = replace(_SUBJECT_CENTRED, rounds=1, aggregate=True, discriminant=True)
+_IMPERSONAL = _relabelled(replace(ZERO_SHOT, impersonal=True), "impersonal", "Full, persons removed, relabelled")
+
 _TABLES = (
     Method("baseline", "Baseline", "none"),
     Method("centred", "Baseline, centred", "none", centred=True),
@@ -55,6 +76,8 @@ _TABLES = (
     ZERO_SHOT,
     INSTANCE,
     ORACLE,
+    _SUBJECT_CENTRED,
+    _IMPERSONAL[-1],  # by their protocols, each subject shows the classes of these tables equally often
 )
 
 # Each part alone, and all but it. What is left out, or left, is all that differs from the full method.
@@ -104,31 +127,12 @@ _SIBLINGS = (
     replace(FULL, name="smile", title="Barlow Twins and (4) (as SMILE-VLM)", use=("barlow-twins", "multiview")),
 )
 
-# What is known of who is shown: each degree of it by a frozen model, as labels for the full objective, and the same
-# where no view shows the person. Beside them, the same on true labels.
-_DEGREES = {
-    "who": ("subjects", "who is shown"),
-    "spread": ("class shares", "who, and that classes are spread"),
-    "shares": ("class shares", "who, and that shares are equal"),
-}
-_SUBJECT_CENTRED = Method("subject-centred", "Baseline, subject-centred", "none", centred=True, knows="subjects")
-_DISCRIMINANT = replace(_SUBJECT_CENTRED, rounds=1, aggregate=True, discriminant=True)
-
-
-def _relabelled(base: Method, name: str, title: str) -> tuple[Method, ...]:
-    """A method on labels of each degree."""
-    return tuple(
-        replace(base, name=f"{name}-{degree}", title=f"{title} {said}", labelling=f"relabelled-{degree}", knows=knows)
-        for degree, (knows, said) in _DEGREES.items()
-    )
-
-
 _IDENTITY = (
     _SUBJECT_CENTRED,
-    *_relabelled(replace(_DISCRIMINANT, supervision="zero-shot"), "relabelled", "Relabelled, knowing"),
+    *_relabelled(replace(_DISCRIMINANT, supervision="zero-shot"), "relabelled", "Relabelled"),
     replace(_DISCRIMINANT, name="relabelled-oracle", title="The same discriminant, true labels", supervision="oracle"),
-    *_relabelled(ZERO_SHOT, "full-relabelled", "Full, relabelled knowing"),
-    *_relabelled(replace(ZERO_SHOT, impersonal=True), "impersonal", "Full, persons removed, relabelled knowing"),
+    *_relabelled(ZERO_SHOT, "full-relabelled", "Full, relabelled"),
+    *_IMPERSONAL,
     replace(
         ORACLE, name="impersonal-oracle", title="Full, persons removed, true labels", knows="subjects", impersonal=True
     ),

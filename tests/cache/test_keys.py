@@ -306,6 +306,7 @@ def test_a_recipe_says_what_is_asked_for_and_no_more():
             "weights": dict.fromkeys(("contrastive", "multiview", "positive", "negative"), 1.0),
             "line": {"scale": 1.0},
         },
+        "film": "image",
     }
     for name, method in METHODS.items():  # what only some know moves no record of the others
         assert bool({"knows", "impersonal", "discriminant"} & set(recipe(method))) == (name in IDENTITY)

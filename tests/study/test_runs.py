@@ -146,7 +146,7 @@ def test_a_frame_of_one_row_per_method_and_fold(corpora):
         assert sorted(sum(of["names"], [])) == sorted(scans)  # every sample is tested once
         assert not set(of["subjects"].iloc[0]) & set(of["subjects"].iloc[1])
         for row in of.to_dict("records"):
-            assert row["supervision"] == METHODS[name].supervision and row["knows"] == "nothing"
+            assert row["supervision"] == METHODS[name].supervision and row["knows"] == METHODS[name].knowledge
             assert row["emotions"] == [scans[scan].emotion for scan in row["names"]]
             for protocol in ("zero_shot", "knn", "probe", "cluster"):
                 assert len(row[protocol]) == 48 and set(row[protocol]) <= set(BASIC)
