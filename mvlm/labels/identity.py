@@ -21,6 +21,7 @@ Shapes: N training and M test samples, D embedding, C classes, K own scans.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -173,15 +174,41 @@ def relabel(rows: np.ndarray, subjects: np.ndarray, prompts: Prompts, *, degree:
         ValueError: as of `centred_on_subjects` and `Discriminant.fit`, or prototypes that are all alike.
         KeyError: an unknown degree.
     """
-    exponent, x = EXPONENTS[degree], centred_on_subjects(rows, subjects)
+    x = centred_on_subjects(rows, subjects)
+    return settled(x, by_prompts(x, prompts), subjects, EXPONENTS[degree])
+
+
+def by_prompts(x: np.ndarray, prompts: Prompts) -> np.ndarray:
+    """Step 2 of `relabel`: (N, C) probabilities of centred unit rows x (N, D) by the prototypes without their mean.
+
+    Raises ValueError for prototypes that are all alike.
+    """
     prototypes = prompts.prototypes()
-    count = len(prototypes)
-    # Of one class there is no mean to remove, and nothing to tell apart.
-    wanted = unit_rows("centred prototypes", prototypes - prototypes.mean(0)) if count > 1 else prototypes
-    posterior = _softmax(x @ wanted.T / prompts.temperature)
+    if len(prototypes) > 1:  # of one class there is no mean to remove, and nothing to tell apart
+        prototypes = unit_rows("centred prototypes", prototypes - prototypes.mean(0))
+    return _softmax(x @ prototypes.T / prompts.temperature)
+
+
+def settled(
+    x: np.ndarray,
+    posterior: np.ndarray,
+    subjects: np.ndarray,
+    exponent: float,
+    fit: Callable[[np.ndarray, np.ndarray, int], Discriminant] = Discriminant.fit,
+) -> Relabelled:
+    """Steps 3 to 5 of `relabel`, from any first probabilities (N, C) of rows x (N, D).
+
+    Args:
+        x: rows as they are to be told apart.
+        posterior: where the rounds begin.
+        subjects: (N,) inside which classes are balanced.
+        exponent: how far, see `EXPONENTS`.
+        fit: of rows, labels and the number of classes; `Discriminant.fit`, or what is tried in its place.
+    """
+    count = posterior.shape[1]
     before, labels, rounds = None, balanced_within(posterior, subjects, exponent).argmax(1), 0
     while rounds < ROUNDS and not np.array_equal(labels, before):
-        discriminant, rounds = Discriminant.fit(x, labels, count), rounds + 1
+        discriminant, rounds = fit(x, labels, count), rounds + 1
         posterior = discriminant.posterior(x)
         before, labels = labels, balanced_within(posterior, subjects, exponent).argmax(1)
     return Relabelled(labels, posterior, discriminant, rounds)
