@@ -33,7 +33,7 @@ from mvlm.labels.naming import Prompts
 EXPONENTS = {"who": 0.0, "spread": 0.8, "shares": 1.0}
 BALANCING = 50  # rounds of scaling
 ROUNDS = 30  # of labelling, at most; three to nine are usual
-NOTHING = 1e-9  # length of what is left of a unit row where it is rounding and no direction
+NOTHING = 1e-6  # length of what is left of a unit row where it is rounding (of float32) and no direction
 PARTS = 5  # of the subjects, in cross-fitting
 _LEAST = 1e-300  # a share that is none, as a number to divide by
 
@@ -222,20 +222,24 @@ def balanced_within(probabilities: np.ndarray, subjects: np.ndarray, exponent: f
     transport (Chizat et al. 2018, where the exponent is lambda / (lambda + epsilon)): shares are drawn towards equality
     and held away from it by what the probabilities say, up to `r_s = u_s^(1 - 1/exponent)`. At 0 nothing is scaled.
 
-    A class that is impossible for all scans of a subject stays so. Raises ValueError for other shapes.
+    A class that is impossible for all scans of a subject stays so. One scan shows one class and not an equal share of
+    each, which would leave its label to rounding: the row of a subject's only scan is kept.
+
+    Raises ValueError for other shapes.
     """
     p, subjects = _told(probabilities, subjects)
     if not exponent:
         return p
     known, place = np.unique(subjects, return_inverse=True)
     of = (place == np.arange(len(known))[:, None]).astype(float)  # (subjects, N)
-    each = of.sum(1, keepdims=True) / p.shape[1]
+    count = of.sum(1, keepdims=True)
     with np.errstate(divide="ignore"):
         log_p = np.log(p)
     log_u = np.zeros((len(known), p.shape[1]))
     for _ in range(BALANCING):
         q = _softmax(log_p + log_u[place])
-        log_u = exponent * (log_u - np.log(np.maximum(of @ q / each, _LEAST)))
+        scaled = exponent * (log_u - np.log(np.maximum(of @ q * (p.shape[1] / count), _LEAST)))
+        log_u = np.where(count > 1, scaled, 0)
     return q
 
 
