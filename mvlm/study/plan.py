@@ -41,6 +41,7 @@ class Cell(NamedTuple):
     fold: int
     folds: int
     seed: int
+    partition: int = 0  # of the subjects into folds
 
 
 class Kind(NamedTuple):
@@ -162,15 +163,20 @@ def present(
     return experiments
 
 
-def split_subjects(experiment: Experiment, chosen: Settings) -> list[tuple[list[str], list[str]]]:
-    """Folds of a benchmark, (training subjects, test subjects) each; one of all of both if it trains on another."""
+def split_subjects(
+    experiment: Experiment, chosen: Settings, partition: int = 0
+) -> list[tuple[list[str], list[str]]]:
+    """Folds of a benchmark, (training subjects, test subjects) each; one of all of both if it trains on another.
+
+    `partition` 0 is that of the tables; others cut the same subjects into folds by another permutation.
+    """
     if experiment.source:
         return [tuple(np.unique(each.samples.subjects).tolist() for each in (experiment.source, experiment))]
     if chosen.profile != "smoke":
-        return folds(experiment.samples.subjects, FOLDS)
+        return folds(experiment.samples.subjects, FOLDS, seed=partition)
     count = len(set(experiment.samples.subjects.tolist()))
     few = next(n for n in range(SMOKE_FOLDS, count + 1) if count - -(-count // n) >= FEWEST_SUBJECTS - 1)
-    return folds(experiment.samples.subjects, few)
+    return folds(experiment.samples.subjects, few, seed=partition)
 
 
 def planned(
@@ -180,10 +186,14 @@ def planned(
     chosen: Settings,
     kind: Kind,
     corpora: Mapping[str, Corpus] | None = None,
+    partitions: int = 1,
 ) -> list[Planned]:
-    """One record for each benchmark at hand, method, fold and seed, in this order; seeds None: each method's own.
+    """One record for each benchmark at hand, partition, method, fold and seed, in this order.
 
-    Corpora are as of `present`.
+    Args:
+        seeds: None: each method's own.
+        corpora: as of `present`.
+        partitions: how many times the subjects are cut into folds; what trains on another corpus has no folds to cut.
 
     Raises:
         AbsentError, ValueError: as of `present`.
@@ -191,12 +201,14 @@ def planned(
     sources = [run_source(method, kind, chosen.profile) for method in methods]
     plan = []
     for experiment in present(benchmarks, chosen, corpora):
-        split = split_subjects(experiment, chosen)
-        for method, source in zip(methods, sources, strict=True):
-            for fold, (train, test) in enumerate(split):
-                for seed in seeds_of(method) if seeds is None else seeds:
-                    cell = Cell(method, fold, len(split), seed)
-                    plan.append(Planned(experiment, cell, train, test, record_path(experiment, cell, kind, source)))
+        for partition in range(1 if experiment.source else partitions):
+            split = split_subjects(experiment, chosen, partition)
+            for method, source in zip(methods, sources, strict=True):
+                for fold, (train, test) in enumerate(split):
+                    for seed in seeds_of(method) if seeds is None else seeds:
+                        cell = Cell(method, fold, len(split), seed, partition)
+                        path = record_path(experiment, cell, kind, source)
+                        plan.append(Planned(experiment, cell, train, test, path))
     return plan
 
 
@@ -209,6 +221,7 @@ def record_path(experiment: Experiment, cell: Cell, kind: Kind, source: str) -> 
     """Where the record of a cell lies, made by code of that hash: see `run_source`."""
     content = {"record": kind.title, "source": source, "method": recipe(cell.method)}
     content |= experiment.content | {"fold": [cell.fold, cell.folds], "seed": cell.seed}
+    content |= {"partition": cell.partition} if cell.partition else {}  # the first one is nothing special
     return mvlm.settings.RUNS / "records" / f"{key(content)}.json"
 
 

@@ -86,20 +86,25 @@ def records(
     seeds: Sequence[int] | None,
     kind: Kind,
     corpora: Mapping[str, Corpus] | None = None,
+    partitions: int = 1,
 ) -> list[dict]:
-    """Records of one kind of all combinations, computing those that are missing; arguments and errors as of `run`."""
+    """Records of one kind of all combinations, computing those that are missing; arguments and errors as of `run`.
+
+    Of several partitions into folds (see `mvlm.study.plan.planned`) each record says which one it is of.
+    """
     chosen = Settings.from_environment() if settings is None else settings
     _known("benchmark", benchmarks, BENCHMARKS)
     _known("method", methods, METHODS)
     with workers.on(chosen.scheduler):
         asked = [BENCHMARKS[name] for name in benchmarks], [METHODS[name] for name in methods]
-        plan = planned(*asked, seeds, chosen, kind, corpora)
+        plan = planned(*asked, seeds, chosen, kind, corpora, partitions)
         missing = [each for each in plan if not each.path.is_file()]
         if missing:
             compute(missing, chosen, kind)
         if chosen.skip_bad:
             _list_skipped(plan, chosen)
-    return [json.loads(each.path.read_text(encoding="utf-8")) for each in plan]
+    of = [{"partition": each.cell.partition} if partitions > 1 else {} for each in plan]
+    return [said | json.loads(each.path.read_text(encoding="utf-8")) for said, each in zip(of, plan, strict=True)]
 
 
 def seeds_used(records: pd.DataFrame) -> dict[str, list[int]]:

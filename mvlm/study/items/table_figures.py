@@ -36,9 +36,10 @@ def draw_ladder(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
     sns.set_theme(style="whitegrid", context="paper")
     rows = frame[(frame["source"] == "measured") & (frame["protocol"] == "zero-shot")]
     present = rows["benchmark"].unique()
-    figure = Figure(figsize=(2.6 * len(present) + 1.8, 2.9), layout="constrained")
+    titles = rows["title"].unique()
+    figure = Figure(figsize=(2.6 * len(present) + 2.3, 0.28 * len(titles) + 0.8), layout="constrained")
     panels = figure.subplots(1, len(present), sharey=True, squeeze=False)[0]
-    colours = dict(zip(rows["title"].unique(), sns.color_palette("colorblind"), strict=False))
+    colours = dict(zip(titles, sns.color_palette("colorblind", len(titles)), strict=True))
     for panel, benchmark in zip(panels, present, strict=True):
         part = rows[rows["benchmark"] == benchmark]
         sns.barplot(part, x="mean", y="title", hue="title", palette=colours, ax=panel, alpha=0.75)
