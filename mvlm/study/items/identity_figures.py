@@ -164,7 +164,7 @@ def draw_guard(frame: pd.DataFrame) -> Drawing:
     panels: list[Axes] = figure.subplots(1, 2, sharex=True, sharey=True)
     faces = ((SHAPING, "formula face: the threshold is set here"), (OWN, "data of the tables: read once"))
     benchmarks = list(frame["benchmark"].unique())
-    palette = dict(zip(benchmarks, zip(sns.color_palette("colorblind"), "osD^", strict=False), strict=True))
+    palette = dict(zip(benchmarks, zip(sns.color_palette("colorblind"), "osD^", strict=False), strict=False))
     for panel, (face, title) in zip(panels, faces, strict=True):
         part = frame[frame["face"] == face]
         for shift, (benchmark, (colour, marker)) in enumerate(palette.items()):
