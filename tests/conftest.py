@@ -28,7 +28,7 @@ TESTS = Path(__file__).parent
 MOST, SECONDS = 4, 300
 PROCESSES = """study/test_full_profile ranks/test_launch training/test_towers cache/test_scheduler
     study/items/test_fig4_fig5 cache/test_workers publish/test_crash ranks/test_gather publish/test_notebooks
-    bench/test_gpu study/items/test_fig7""".split()
+    bench/test_gpu study/test_identity_methods study/items/test_fig7""".split()
 LONGEST = ("publish/test_committed_notebooks", "processes")
 
 
