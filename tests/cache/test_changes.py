@@ -132,6 +132,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "nothing": (lambda _: None, ()),
     "docstrings and comments": (say_otherwise, ()),
     "a file's place": (move, ()),
+    "what reads the even half": (with_a_line("mvlm/study/items/even_half.py", "read"), ()),
     "a reader": (with_a_line("mvlm/faces/formats/ply.py", "read_ply"), ()),
     "a card": (change("mvlm/twins/cards.py", "2,500 scans", "2,500 meshes"), ()),
     "the export of twins": (with_a_line("mvlm/twins/export.py", "export"), ()),
