@@ -276,3 +276,21 @@ def test_balance_moves_more_where_shares_are_not_equal(faces):
     assert moved(faces) < 0.1 < moved(Faces(classes=2))
     with pytest.raises(ValueError, match="one subject"):
         moved_by_balance(faces.rows[:8], faces.subjects[:8], faces.truth[:8], C)
+
+
+def test_two_copies_of_one_scan_are_no_expression(faces):
+    """As two batches encode them: apart by the rounding of float32, which has no direction that means anything."""
+    rows = faces.rows[:8].astype(np.float32)
+    copies = np.concatenate([rows, np.nextafter(rows[:1], np.float32(2))])
+    subjects = np.array(["a", *"bbbbccc", "a"])
+    found, mean = centred_on_subjects(copies, subjects), copies.mean(0, dtype=np.float64)
+    assert 0 < np.abs(copies[8] - copies[0]).max() < 1e-6
+    np.testing.assert_allclose(found[[0, 8]], unit(copies[[0, 8]] - mean), atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_row_without_numbers_is_refused(faces, value):
+    rows = faces.rows.copy()
+    rows[9, 0] = value
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match="row at .* is zero or not finite"):
+        relabel(rows, faces.subjects, faces.prompts, degree="shares")
