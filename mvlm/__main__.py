@@ -6,6 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from mvlm.machine import command
+
 
 def main(arguments: Sequence[str]) -> int:
     """Runs a command and returns the exit status: 2 where the input is wrong."""
@@ -29,4 +31,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command(main, sys.argv[1:])

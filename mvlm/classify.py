@@ -23,6 +23,7 @@ from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import Pose
 from mvlm.faces.tracking import Track
 from mvlm.faces.views import project, view_names
+from mvlm.machine import expect_ray_caster, expect_writable
 from mvlm.samples import Rendering
 from mvlm.settings import MODEL, RUNS, Settings
 
@@ -105,6 +106,7 @@ def classify(paths: Sequence[Path], chosen: Settings, pool: Executor | None = No
 
 def look(path: Path, frames: Sequence[Path], chosen: Settings, size: int) -> Looked:
     """The views of a scan, or the dynamic images of frames, at the model's size and larger."""
+    expect_ray_caster()
     places = evenly_spaced(len(frames), Rendering.of(chosen).frames)
     track, lost, views = Track(), False, {size: [], SIDE: []}
     for place in places:
@@ -200,6 +202,7 @@ def run(paths: Sequence[str], folder: str | None) -> int:
         target = FOLDER if folder is None else Path(folder)
         if target.exists() and not target.is_dir():
             raise ValueError(f"{target}: expected a folder for the pictures, found a file")
+        expect_writable(target)
         given = [Path(path) for path in paths]
         names = _names(given)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:

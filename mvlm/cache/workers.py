@@ -9,9 +9,11 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TypeVar
+
+from mvlm.machine import expect_ray_caster
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -54,6 +56,7 @@ def each(
 
     Raises:
         WorkerDiedError: a worker died on an item twice, the second time with nothing else to do.
+        MachineError: a library of the system is missing where a task was to run.
     """
     import joblib
     from tqdm import tqdm
@@ -134,7 +137,8 @@ def _start(libraries: Sequence[str], parent: int) -> None:
     """
     threading.Thread(target=follow, args=(parent,), daemon=True).start()
     for library in libraries:
-        import_module(library)
+        with suppress(ImportError, OSError):  # the first task says it, in words
+            import_module(library)
 
 
 def follow(parent: int) -> None:
@@ -147,6 +151,7 @@ def follow(parent: int) -> None:
 def _timed(function: Callable[[Item], Result], item: Item) -> tuple[Result, float]:
     import threadpoolctl
 
+    expect_ray_caster()  # a task that reads scans would call each of them bad
     started = time.perf_counter()
     with threadpoolctl.threadpool_limits(1):
         return function(item), time.perf_counter() - started

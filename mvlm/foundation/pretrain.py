@@ -30,6 +30,7 @@ from mvlm.cache.files import write
 from mvlm.foundation.augment import augment
 from mvlm.foundation.captions import PHRASES, VISIBLE, caption, words_of
 from mvlm.foundation.random_faces import CACHE, UNITS, Draw, Faces, render, render_faces
+from mvlm.machine import command
 from mvlm.model import RANDOM, TINY, WEIGHTS, MultiviewVLM, load_model
 from mvlm.settings import ROOT
 from mvlm.twins import twin as twins
@@ -268,4 +269,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -31,6 +31,7 @@ from typing import Any
 
 from mvlm.cache.files import write_text
 from mvlm.cache.keys import code_key, file_hash
+from mvlm.machine import MachineError, command, expect_writable, reason
 from mvlm.publish.declared import NOTEBOOKS, declared, named, promises, read
 from mvlm.publish.pages import page as page_of
 from mvlm.settings import ROOT, RUNS, Settings
@@ -85,6 +86,7 @@ def run_notebook(
         NoDataError: `DATA` has none of its corpora.
         NotebookError: the notebook is missing, takes no such parameter, fails, or breaks its promise.
         ValueError, FileNotFoundError: a setting is wrong.
+        MachineError: what the machine lacks; no other notebook would fare better.
     """
     start = time.monotonic()
     settings = Settings.from_environment()
@@ -98,6 +100,7 @@ def run_notebook(
     executed = runs / "executed" / kind / f"{name}.ipynb"
     state = runs / "state" / kind / f"{name}.json"
     outputs = tuple(results / path for path in promised)
+    expect_writable(results, runs)
 
     def outcome(ran: bool) -> Outcome:
         return Outcome(name, ran, outputs, page, time.monotonic() - start)
@@ -246,6 +249,8 @@ def _compute_needed(name: str, settings: Settings) -> None:
         if compute := needed.NEEDED.get(name):
             compute(settings)
     except (ValueError, OSError) as error:  # bad input explains itself; anything else is a fault and keeps its trace
+        if reason(error):
+            raise
         kind = NoDataError if isinstance(error, plan.AbsentError) else NotebookError
         raise kind(f"{name}: {error}") from error
 
@@ -277,6 +282,8 @@ def _execute(name: str, folder: Path, parameters: dict, executed: Path) -> None:
                 config=Config({"KernelManager": connection}),
             )
         except PapermillExecutionError as error:
+            if lacking := reason(error):
+                raise MachineError(f"{name}: {lacking}") from error
             raise NotebookError(f"{name}: {_in_a_few_lines(error)}\n  executed copy: {failed}") from error
         except DeadKernelError as error:
             raise NotebookError(f"{name}: its kernel died, most often for lack of memory; try JOBS=1") from error
@@ -385,4 +392,4 @@ def _shown(path: Path) -> Path:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    command(main, sys.argv[1:])

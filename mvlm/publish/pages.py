@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
+from mvlm.machine import command
 from mvlm.publish.declared import NOTEBOOKS, declared, promises, read
 from mvlm.settings import RESULTS, ROOT, RUNS, Settings
 
@@ -193,4 +194,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    command(main)

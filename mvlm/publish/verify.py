@@ -29,6 +29,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
+from mvlm.machine import command
 from mvlm.publish.declared import NOTEBOOKS, named, promises, read
 from mvlm.publish.notebooks import NoDataError, NotebookError, run_notebook
 from mvlm.settings import RUNS, Settings
@@ -239,4 +240,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    command(main, sys.argv[1:])

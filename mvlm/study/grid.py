@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mvlm.machine import command
 from mvlm.settings import Settings
 from mvlm.study.benchmarks import TABLES
 from mvlm.study.full_profile import device
@@ -39,4 +40,4 @@ def main(names: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command(main, sys.argv[1:])

@@ -28,6 +28,7 @@ import numpy as np
 
 import mvlm.settings
 from mvlm.cache.files import write, write_text
+from mvlm.machine import command
 from mvlm.ranks.launch import RankError, find_devices, launch
 from mvlm.settings import Settings, Training
 from mvlm.study.items.table_figures import Drawing
@@ -376,4 +377,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

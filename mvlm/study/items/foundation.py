@@ -24,6 +24,7 @@ import numpy as np
 from mvlm.faces.corpora.items import Scan, evenly_spaced
 from mvlm.foundation.captions import PHRASES, VISIBLE
 from mvlm.labels.clusters import aggregate
+from mvlm.machine import command
 from mvlm.measures.statistics import chance, summary
 from mvlm.report.results import Part
 from mvlm.settings import MODEL, ROOT, Settings
@@ -362,4 +363,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    import_module("mvlm.study.items.foundation").main()  # by its own name, at which workers look for its classes
+    command(import_module("mvlm.study.items.foundation").main)  # by its own name, at which workers look for its classes
