@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
@@ -24,6 +25,7 @@ YAWS = (0.0, 45.0, -45.0)  # degrees: front, left, right
 ALL, NONE = "all", "none"
 PRECISIONS = ("auto", "bf16", "float32", "float64")
 WITHOUT_EFFECT = ("save", "loaders")  # on what is learnt
+HEADER = 1 << 20  # bytes of a .safetensors file that are looked at for the names of its tensors
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -155,7 +157,7 @@ class Settings:
             data=_folder(value["DATA"]),
             profile=_one_of("PROFILE", value["PROFILE"] or "quick", PROFILES),
             model=_model(value["MODEL"] or MODEL),
-            pretrained=value["PRETRAINED"] or None,
+            pretrained=_pretrained(value["PRETRAINED"]) if value["PRETRAINED"] else None,
             jobs=_count("JOBS", value["JOBS"]) if value["JOBS"] else usable_cores(),
             scheduler=value["SCHEDULER"] or None,
             skip_bad=_one_of("SKIP_BAD", value["SKIP_BAD"] or "0", ("0", "1")) == "1",
@@ -216,15 +218,46 @@ def _folder(value: str) -> Path | None:
 
 def _model(value: str) -> str:
     """Check a model name against open_clip's configuration files, without importing open_clip (it costs seconds)."""
-    if value == MODEL or value.startswith(("hf-hub:", "local-dir:")):
+    if value == MODEL or value.startswith("hf-hub:"):
         return value
+    if value.startswith("local-dir:"):
+        return _with_its_tokenizer(value, Path(value.removeprefix("local-dir:"), "open_clip_config.json"))
     spec = find_spec("open_clip")
     folders = spec.submodule_search_locations if spec else []
-    known = {path.stem for folder in folders for path in Path(folder, "model_configs").glob("*.json")}
+    known = {path.stem: path for folder in folders for path in Path(folder, "model_configs").glob("*.json")}
     if value in known:
-        return value
-    near = nearest(value, sorted(known | {MODEL}))
+        return _with_its_tokenizer(value, known[value])
+    near = nearest(value, sorted({*known, MODEL}))
     raise ValueError(f"MODEL={value}: neither {MODEL} nor an open_clip model; did you mean MODEL={near}?")
+
+
+def _with_its_tokenizer(value: str, path: Path) -> str:
+    """The name of a model, if what its configuration reads text by is installed: for a third of them, transformers."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if re.search(r'"hf_(tokenizer|model)_name": *"[^"]', text) and find_spec("transformers") is None:
+        raise ValueError(
+            f"MODEL={value} reads text by the package transformers, which is not installed: "
+            ".venv/bin/python -m pip install transformers sentencepiece"
+        )
+    return value
+
+
+def _pretrained(value: str) -> str:
+    """Check that a file of weights is safetensors whose names begin as open_clip's do."""
+    path = Path(value)
+    if not path.is_file():
+        return value  # a tag of open_clip, or nothing: the model says which
+    convert = f"convert it once: .venv/bin/python -m mvlm.conversion {shlex.quote(value)}"
+    if path.suffix != ".safetensors":
+        raise ValueError(
+            f"PRETRAINED={value}: expected .safetensors, for other files can run code when they are opened; {convert}"
+        )
+    with path.open("rb") as file:
+        found = re.findall(rb'"([^"]*\.)?logit_scale"', file.read(HEADER))
+    if found and b"" not in found:
+        theirs = found[0].decode(errors="replace")
+        raise ValueError(f"PRETRAINED={value}: the names of its tensors begin with {theirs}; {convert}")
+    return value
 
 
 def _count(name: str, value: str) -> int:

@@ -1,6 +1,7 @@
 """What a user may set, and what a wrong value says."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,19 @@ def test_truth_files_tell_the_sample_corpora_from_supplied_ones(tmp_path: Path):
 )
 def test_only_the_default_writes_the_committed_results(settings: Settings, kind: str, folder: str):
     assert settings.results_folder(kind) == RUNS / "results" / folder
+
+
+@pytest.mark.parametrize("name", ["ViT-B-16-SigLIP", "roberta-ViT-B-32", "local-dir:{folder}"])
+def test_a_model_that_reads_by_transformers_says_so_at_once(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "open_clip_config.json").write_text('{"model_cfg": {"text_cfg": {"hf_tokenizer_name": "x/y"}}}')
+    found = {"transformers": None}
+    monkeypatch.setattr("mvlm.settings.find_spec", lambda name: found.get(name, find_spec(name)))
+    name = name.format(folder=tmp_path)
+    with pytest.raises(ValueError, match=f"MODEL={name} reads text by the package transformers.*pip install transf"):
+        Settings.from_environment({"MODEL": name, "PRETRAINED": "random"})
+    assert Settings.from_environment({"MODEL": "ViT-B-32"}).model == "ViT-B-32"
+    found["transformers"] = find_spec("json")
+    assert Settings.from_environment({"MODEL": name}).model == name
 
 
 def test_jobs_scheduler_and_skipping_leave_results_where_they_are():
