@@ -156,7 +156,7 @@ def _ticks(values: np.ndarray) -> tuple[np.ndarray, int]:
 def read_bnt_mesh(path: Path) -> Mesh:
     """`read_bnt` and `grid_mesh`, with the picture that the file names, or else the .png of the same name."""
     planes, zmin, reference = read_bnt(path)
-    picture = picture_beside(path, reference, [f"{path.stem}.png"])
+    picture = picture_beside(path, [reference], [f"{path.stem}.png"])
     try:
         return grid_mesh(planes, zmin=zmin, texture=picture)
     except ValueError as error:

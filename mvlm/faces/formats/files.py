@@ -1,13 +1,27 @@
-"""Files beside a mesh: found whatever the case of their names."""
+"""Files beside a mesh: found whatever the case, the encoding or the normal form of their names."""
 
 from __future__ import annotations
 
+import codecs
 import os
-from collections.abc import Iterable
+import re
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from unicodedata import normalize
+from urllib.parse import unquote
 
-PICTURES = (".bmp", ".jpg", ".jpeg", ".png")
+PICTURES = (".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".tga", ".gif", ".jp2")
 LARGEST = 2**30  # bytes of a file of text; a scan of 35,000 vertices has about 5 million
+# In which a reference may be written that is no UTF-8, and what UTF-8 looks like after a copy that took it for these.
+_ENCODINGS = ("cp1252", "latin-1", "cp437", "cp850", "mac-roman", "cp1250", "cp1251", "gb18030", "shift-jis", "euc-kr")
+_WIDE = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
+_MOST_PACKED = 64  # times its size; coordinates of a scan are packed to a third or a quarter
+
+
+class PictureWarning(UserWarning):
+    """A mesh names a picture that is not there, or more of them than a mesh can have."""
 
 
 def read_whole(path: Path, largest: int = LARGEST) -> bytes:
@@ -18,18 +32,79 @@ def read_whole(path: Path, largest: int = LARGEST) -> bytes:
     return path.read_bytes()
 
 
-def beside(path: Path, names: Iterable[str]) -> Path | None:
-    """The first of `names` that is a file in the folder of `path`, compared without case; None if none is.
+def read_text(path: Path, largest: int = LARGEST) -> bytes:
+    """The text of a file as UTF-8, or whatever else it is in that has ASCII in its place.
 
-    Only names that the folder lists are ever returned, and links only if they end in that folder (or, when `path` is a
-    link itself, in the folder where it ends), so a reference written in a file cannot lead out of the folder.
+    Without marks of byte order and of the end (NUL, Ctrl-Z), UTF-16 and UTF-32 converted, gzip unpacked.
+    Raises ValueError if it has more than the largest of its kind, packed or not, or if it is damaged.
     """
-    listed = sorted(os.listdir(path.parent))
+    data = read_whole(path, largest)
+    if data.startswith(b"\x1f\x8b"):
+        data = _unpacked(path, data, largest)
+    if (encoding := _wide(data)) is not None:
+        size = len(data) // 4 * 4 if encoding.startswith("utf-32") else len(data) // 2 * 2
+        try:
+            data = data[:size].decode(encoding).encode()
+        except UnicodeError as error:
+            place = f", byte {error.start}" if isinstance(error, UnicodeDecodeError) else ", the text"
+            raise ValueError(f"{path}{place}: expected text in {encoding}, found other bytes") from None
+    data = data.removeprefix(codecs.BOM_UTF8)
+    bare = data.rstrip(b"\0\x1a \t\r\n")
+    ends = [at for mark in (b"\0", b"\x1a") if (at := data.find(mark, len(bare))) >= 0]
+    return data[: min(ends)] if ends else data
+
+
+def _wide(data: bytes) -> str | None:
+    """The encoding of a text whose characters have more than one byte, by its mark or by its first two characters."""
+    for encoding, marks in _WIDE.items():
+        if data.startswith(marks):
+            return encoding
+    by_zeros = {b"\0\1\0\1": "utf-16-be", b"\1\0\1\0": "utf-16-le"}
+    return by_zeros.get(bytes(byte > 0 for byte in data[:4]))
+
+
+def _unpacked(path: Path, data: bytes, largest: int) -> bytes:
+    most = min(largest, max(2**20, _MOST_PACKED * len(data)))  # a small file may claim gigabytes
+    unpacking = zlib.decompressobj(wbits=31)
+    try:
+        text = unpacking.decompress(data, most)
+    except zlib.error as error:
+        raise ValueError(f"{path}: expected a whole gzip file, found {error}") from None
+    if not unpacking.eof:
+        found = "more" if unpacking.unconsumed_tail else "a part of it"
+        raise ValueError(f"{path}: expected a whole gzip file of at most {most} bytes unpacked, found {found}")
+    return text
+
+
+def beside(path: Path, names: Iterable[str]) -> Path | None:
+    """The first of `names` that is a file in the folder of `path`; None if none is.
+
+    Names are compared without case, composed and decomposed letters alike. Only names that the folder lists are ever
+    returned, and links only if they end in that folder (or, when `path` is a link itself, in the folder where it ends),
+    so a reference written in a file cannot lead out of the folder.
+    """
+    listed: dict[str, list[str]] = {}
+    for entry in sorted(os.listdir(path.parent)):
+        for same in {_plain(reading) for reading in _readings(entry)}:
+            listed.setdefault(same, []).append(entry)
     for name in names:
-        alike = [entry for entry in listed if entry.casefold() == name.casefold() and _is_inside(path, entry)]
+        alike = [entry for entry in listed.get(_plain(name), ()) if _is_inside(path, entry)]
         if alike:
             return path.parent / (name if name in alike else alike[0])
     return None
+
+
+def _plain(name: str) -> str:
+    return name.lower() if name.isascii() else normalize("NFD", normalize("NFD", name).casefold())
+
+
+def _readings(entry: str) -> list[str]:
+    """A listed name; where its bytes are no text, what they may mean."""
+    try:
+        entry.encode()
+    except UnicodeEncodeError:
+        return [entry, *_decoded(os.fsencode(entry))]
+    return [entry]
 
 
 def _is_inside(path: Path, entry: str) -> bool:
@@ -46,7 +121,47 @@ def last_part(reference: str) -> str:
     return reference.replace("\\", "/").rsplit("/", 1)[-1]
 
 
-def picture_beside(path: Path, reference: str | None, fallbacks: Iterable[str]) -> Path | None:
-    """The picture that a file names by `reference` (its last part), else the first of `fallbacks` that exists."""
-    names = [last_part(reference)] if reference else []
-    return beside(path, [name for name in [*names, *fallbacks] if name.lower().endswith(PICTURES)])
+def spellings(reference: str | bytes) -> list[str]:
+    """The names that a reference may mean, the likeliest first: its last part, without quotes, %20 or ?query."""
+    found = {}
+    for text in [reference] if isinstance(reference, str) else _decoded(reference):
+        name = last_part(text.strip().strip("\"'")).strip()
+        found |= dict.fromkeys((name, unquote(name), re.split("[?#]", name)[0]))
+    return [name for name in found if name]
+
+
+def _decoded(data: bytes) -> Iterator[str]:
+    yield os.fsdecode(data)
+    if not data.isascii():
+        for encoding in ("utf-8", *_ENCODINGS):
+            try:
+                yield data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+
+
+def picture_beside(path: Path, references: Iterable[str | bytes], fallbacks: Iterable[str]) -> Path | None:
+    """The picture of a mesh, in the folder of its file.
+
+    path        of the mesh
+    references  what the file names, the likeliest first, as it stands there: bytes may be of any encoding, of a path or
+                an address only the last part counts, and a picture of that name with another extension stands in for it
+    fallbacks   names of pictures to look for where no reference leads, likewise
+
+    Returns None if there is none; then warns, once, if the file has references.
+    """
+    groups = [spellings(reference) for reference in references]
+    names = dict.fromkeys(name for group in [*groups, list(fallbacks)] for name in _with_others(group))
+    found = beside(path, names)
+    if found is None and (looked := ", ".join(repr(group[0]) for group in groups if group)):
+        warnings.warn(f"{path}: expected the picture {looked:.200} in its folder, found none", PictureWarning, 2)
+    return found
+
+
+def _with_others(names: list[str]) -> list[str]:
+    """Those of `names` that are pictures, then the same with the other extensions."""
+    stems = dict.fromkeys(name.rpartition(".")[0] or name for name in names)
+    return [
+        *(name for name in names if name.lower().endswith(PICTURES)),
+        *(stem + extension for stem in stems for extension in PICTURES),
+    ]

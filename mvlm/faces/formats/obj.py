@@ -274,9 +274,9 @@ class _Document:
         library = beside(self.path, (last_part(name) for name in names))
         if library is not None and (found := _MAP.search(read_whole(library))):
             reference = found[1].decode("utf-8", errors="replace").strip()
-            if picture_beside(self.path, reference, []) is None:  # options come before the name
+            if beside(self.path, [last_part(reference)]) is None:  # options come before the name
                 reference = reference.split()[-1] if reference else None
-        return picture_beside(self.path, reference, [f"{stem}.jpg", f"{stem}.bmp", f"{stem}.png"])
+        return picture_beside(self.path, [reference or ""], [f"{stem}.jpg", f"{stem}.bmp", f"{stem}.png"])
 
 
 def _plain(data: bytes) -> bytes:

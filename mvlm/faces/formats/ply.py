@@ -299,7 +299,7 @@ class _Document:
 
     def texture(self, vertices: dict, faces: dict, polygons: _List) -> dict:
         stem = self.path.stem
-        picture = picture_beside(self.path, self.reference, [f"{stem}.png", f"{stem}.jpg", f"{stem}.bmp"])
+        picture = picture_beside(self.path, [self.reference or ""], [f"{stem}.png", f"{stem}.jpg", f"{stem}.bmp"])
         for names in _COORDINATES:
             if set(names) <= set(vertices):
                 return {"texture_coordinates": self.columns(vertices, names), "texture": picture}

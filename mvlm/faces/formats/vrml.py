@@ -221,15 +221,15 @@ class _Document:
 
     def picture(self) -> Path | None:
         images = [node for node in self.nodes if node.kind == b"ImageTexture" and b"url" in node.fields]
-        reference = None
+        references = []
         if images:
             start, end = self.span(images[0], b"url")
             quoted = self.data[start:end].partition(b'"')[2].partition(b'"')[0]
-            reference = quoted.decode("utf-8", errors="replace")
+            references = [quoted]
         stem = self.path.stem
         # By name: BU-3DFE has F0001_AN01WH_F2D.bmp for ..._F3D.wrl, BU-4DFE 000.jpg for 000.wrl.
         flat = re.sub("F3D$", "F2D", stem, flags=re.IGNORECASE)
-        return picture_beside(self.path, reference, [f"{flat}.bmp", f"{stem}.bmp", f"{stem}.jpg", f"{stem}.png"])
+        return picture_beside(self.path, references, [f"{flat}.bmp", f"{stem}.bmp", f"{stem}.jpg", f"{stem}.png"])
 
     def check_identity(self, node: _Node) -> None:
         for name, wanted in ((b"translation", [0, 0, 0]), (b"scale", [1, 1, 1]), (b"rotation", [None, None, None, 0])):
