@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +21,10 @@ _NUMBER = {
 }
 
 
+class PolygonWarning(UserWarning):
+    """A mesh has polygons without a surface, of two corners or fewer, which are left out."""
+
+
 class Misread(ValueError):
     """A word that is not what it should be: its first byte in the text, what was expected, what was found."""
 
@@ -28,10 +33,11 @@ class Misread(ValueError):
         self.at, self.expected, self.found = at, expected, found
 
 
-def numbers(text: bytes, dtype: type) -> np.ndarray:
+def numbers(text: bytes, dtype: type, *, finite: bool = True) -> np.ndarray:
     """The (N,) numbers, np.float64 or np.int64, of a text in which white space separates them.
 
-    Raises Misread for a word that is none, or not finite; an integer beyond 64 bits becomes the largest one.
+    Raises Misread for a word that is none or, unless told otherwise, not finite; an integer beyond 64 bits becomes the
+    largest one.
     """
     if not text or text.isspace():  # numpy would read [-1.]
         return np.empty(0, dtype=dtype)
@@ -49,7 +55,7 @@ def numbers(text: bytes, dtype: type) -> np.ndarray:
     if not whole:
         bad = next(word for word in _WORD.finditer(text) if not _NUMBER[dtype].fullmatch(word[0]))
         raise Misread(bad.start(), "a number" if dtype is np.float64 else "an integer", repr(_shown(bad[0])))
-    if dtype is np.float64 and not np.isfinite([values.min(), values.max()]).all():
+    if finite and dtype is np.float64 and not np.isfinite([values.min(), values.max()]).all():
         raise misread(text, int(np.flatnonzero(~np.isfinite(values))[0]), "finite numbers")
     return values
 
@@ -75,10 +81,12 @@ def fans(corners: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarr
 
     corners  (N,) of all polygons, one polygon after another, whatever lies between them
     starts   (P,) place in `corners` of the first corner of each polygon
-    sizes    (P,) corners of each polygon, at least 3
+    sizes    (P,) corners of each polygon; one of fewer than 3 makes no triangle
 
-    Returns (T, 3) int32, T = sum of sizes - 2.
+    Returns (T, 3) int32, T = sum of sizes - 2 where that is above 0.
     """
+    if len(sizes) and sizes.min() < 3:
+        starts, sizes = starts[sizes >= 3], sizes[sizes >= 3]
     if len(sizes) and sizes.min() == sizes.max() == 3:
         return corners[starts[:, None] + np.arange(3)].astype(np.int32, copy=False)
     count = sizes - 2
@@ -90,3 +98,17 @@ def fans(corners: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarr
     second += 1
     triangles[:, 2] = corners[second]
     return triangles
+
+
+def expect_polygons(path: Path, sizes: np.ndarray) -> None:
+    """Warns of how many polygons, of these (P,) numbers of corners, `fans` makes nothing.
+
+    Raises ValueError if that is all of them.
+    """
+    lines = int(np.count_nonzero(sizes < 3))
+    if lines == len(sizes):
+        found = f"{lines} of fewer" if lines else "none"
+        raise ValueError(f"{path}: expected polygons of at least 3 corners, found {found}")
+    if lines:
+        warnings.warn(f"{path}: left out {lines} of {len(sizes)} polygons, which have fewer than 3 corners",
+                      PolygonWarning, stacklevel=2)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mvlm.faces.formats.decimals import decimals
-from mvlm.faces.formats.numbers import Misread, fans, numbers
+from mvlm.faces.formats.numbers import Misread, PolygonWarning, expect_polygons, fans, numbers
 
 FEW = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -68,12 +68,18 @@ def test_what_is_no_number_is_named_with_its_place(text, dtype, message):
         numbers(text, dtype)
 
 
+def test_what_is_not_finite_may_be_asked_for():
+    assert numbers(b"1 nan -inf", np.float64, finite=False).tolist()[::2] == [1, -np.inf]
+    with pytest.raises(Misread, match="byte 6: expected a number, found 'x'"):
+        numbers(b"1 nan x", np.float64, finite=False)
+
+
 def test_an_empty_text_has_no_numbers():
     assert numbers(b"", np.float64).shape == numbers(b" \n", np.int64).shape == (0,)
 
 
 @FEW
-@given(sizes=st.lists(st.integers(3, 9), min_size=1, max_size=20), gap=st.integers(0, 2), alike=st.booleans())
+@given(sizes=st.lists(st.integers(0, 9), min_size=1, max_size=20), gap=st.integers(0, 2), alike=st.booleans())
 def test_fans_like_a_loop(sizes, gap, alike):
     sizes = np.array([3] * len(sizes) if alike else sizes, dtype=np.int32)
     starts = np.cumsum(sizes + gap) - (sizes + gap)
@@ -81,3 +87,13 @@ def test_fans_like_a_loop(sizes, gap, alike):
     expected = [[corners[start], corners[start + i], corners[start + i + 1]]
                 for start, size in zip(starts, sizes, strict=True) for i in range(1, size - 1)]
     assert fans(corners, starts, sizes).tolist() == np.array(expected).tolist()
+
+
+def test_polygons_without_a_surface_are_counted(tmp_path, recwarn):
+    expect_polygons(tmp_path, np.array([3, 4]))
+    assert not recwarn
+    with pytest.warns(PolygonWarning, match=f"{tmp_path}: left out 3 of 4 polygons, which have fewer than 3 corners"):
+        expect_polygons(tmp_path, np.array([2, 3, 0, 1]))
+    for sizes, found in (([2, 1], "2 of fewer"), ([], "none")):
+        with pytest.raises(ValueError, match=f"{tmp_path}: expected polygons of at least 3 corners, found {found}"):
+            expect_polygons(tmp_path, np.array(sizes, dtype=int))
