@@ -33,9 +33,23 @@ def read_whole(path: Path, largest: int = LARGEST) -> bytes:
 
 
 def read_text(path: Path, largest: int = LARGEST) -> bytes:
-    """The text of a file as UTF-8, or whatever else it is in that has ASCII in its place.
+    """The text of a file as UTF-8, or whatever else it is in that has ASCII in its place, without marks of its end.
 
-    Without marks of byte order and of the end (NUL, Ctrl-Z), UTF-16 and UTF-32 converted, gzip unpacked.
+    Errors as of `unwrapped`.
+    """
+    return without_end(unwrapped(path, largest))
+
+
+def without_end(text: bytes) -> bytes:
+    """A text without what marks its end or fills a block: NUL or Ctrl-Z, with white space between."""
+    bare = text.rstrip(b"\0\x1a \t\r\n")
+    ends = [at for mark in (b"\0", b"\x1a") if (at := text.find(mark, len(bare))) >= 0]
+    return text[: min(ends)] if ends else text
+
+
+def unwrapped(path: Path, largest: int = LARGEST) -> bytes:
+    """The bytes of a file without mark of byte order, UTF-16 and UTF-32 converted to UTF-8, gzip unpacked.
+
     Raises ValueError if it has more than the largest of its kind, packed or not, or if it is damaged.
     """
     data = read_whole(path, largest)
@@ -48,10 +62,7 @@ def read_text(path: Path, largest: int = LARGEST) -> bytes:
         except UnicodeError as error:
             place = f", byte {error.start}" if isinstance(error, UnicodeDecodeError) else ", the text"
             raise ValueError(f"{path}{place}: expected text in {encoding}, found other bytes") from None
-    data = data.removeprefix(codecs.BOM_UTF8)
-    bare = data.rstrip(b"\0\x1a \t\r\n")
-    ends = [at for mark in (b"\0", b"\x1a") if (at := data.find(mark, len(bare))) >= 0]
-    return data[: min(ends)] if ends else data
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def _wide(data: bytes) -> str | None:
