@@ -152,7 +152,7 @@ def landmarks(looked: list[Looked]) -> Finding:
     text = f"{' or '.join(map(str, sorted(counts)))} in {len(looked) - missing} of {len(looked)} meshes"
     files = [one.frame.landmarks if one.frame else beside(one.path, [f"{one.path.stem}.bnd"]) for one in looked]
     measured = [measurements.bnd(path, one.mesh.vertices) for path, one in zip(files, looked, strict=True)
-                if path is not None and path.suffix.lower() == ".bnd"]
+                if path is not None and path.suffix.lower() == ".bnd" and one.mesh.landmarks]
     if measured:
         bases = sorted({one.base for one in measured})
         text += (f"; .bnd count vertices from {' and '.join(map(str, bases))}, coordinates "

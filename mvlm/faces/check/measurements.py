@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mvlm.faces.formats.bnt import read_bnt
-from mvlm.faces.formats.landmarks import other_side, read_lm3
+from mvlm.faces.formats.bnt import missing, read_bnt
+from mvlm.faces.formats.landmarks import bnd_on_mesh, other_side, read_lm2, read_lm3
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import find_pose
 
@@ -100,7 +100,7 @@ def texture_evidence(mesh: Mesh) -> float | None:
     try:
         with Image.open(mesh.texture) as opened:
             picture = np.asarray(opened.convert("RGB"), dtype=np.float64)
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, SyntaxError) as error:  # SyntaxError: of Pillow, for a damaged .png
         raise ValueError(f"{mesh.texture}: expected a picture of a face, found {error}") from None
     corners = mesh.triangles if mesh.texture_triangles is None else mesh.texture_triangles
     coordinates = np.full((len(mesh.vertices), 2), np.nan)
@@ -137,7 +137,7 @@ def _dark_and_red(mesh: Mesh, points: np.ndarray) -> Iterator[tuple[np.ndarray, 
 
 
 class Bnd(NamedTuple):
-    """Of a .bnd file: its rows; the base of its vertex numbers; median and largest mm from vertex to coordinates."""
+    """Of a .bnd file: its landmarks; the base of its vertex numbers; median and largest mm from vertex to point."""
 
     rows: int
     base: int
@@ -146,16 +146,10 @@ class Bnd(NamedTuple):
 
 
 def bnd(path: Path, vertices: np.ndarray) -> Bnd:
-    """Measures a .bnd file that `read_mesh` has read."""
-    rows = [line.split()[:4] for line in path.read_text("utf-8", errors="replace").splitlines() if line.split()]
-    table = np.array(rows, dtype=np.float64)
-    measured = []
-    for base in (0, 1):
-        index = table[:, 0].astype(np.int64) - base
-        if index.min() >= 0 and index.max() < len(vertices):
-            away = np.linalg.norm(vertices[index] - table[:, 1:], axis=1)
-            measured.append(Bnd(len(rows), base, float(np.median(away)), float(away.max())))
-    return min(measured, key=lambda found: found.median)
+    """Measures a .bnd file that `read_mesh` has read, with at least one landmark."""
+    _, base, away = bnd_on_mesh(path, vertices)
+    away = away[np.isfinite(away)]
+    return Bnd(len(away), base, float(np.median(away)), float(away.max()))
 
 
 class Vrml(NamedTuple):
@@ -176,22 +170,6 @@ def vrml(path: Path) -> Vrml:
     return Vrml(line, any(size > 3 for size in sizes), b"\r\n" in data)
 
 
-def read_lm2(path: Path) -> dict[str, np.ndarray]:
-    """Label in lower case -> (2,) pixels from the picture's top left. Raises ValueError naming the file."""
-    lines = [line.strip() for line in path.read_text("utf-8", errors="replace").splitlines()]
-    lines = [line for line in lines if line and "#" not in line]
-    try:
-        at, points = lines.index("Labels:"), lines.index("2D Image coordinates:")
-        labels = [" ".join(line.lower().split()) for line in lines[at + 1:points]]
-        pixels = [np.array([float(word) for word in line.split()]) for line in lines[points + 1:]]
-        if any(pixel.shape != (2,) for pixel in pixels):
-            raise ValueError("not two numbers")
-        return dict(zip(labels, pixels, strict=True))
-    except ValueError:
-        raise ValueError(f"{path}: expected `Labels:`, a line for each, `2D Image coordinates:` and as many lines "
-                         "`x y`") from None
-
-
 def pixels_off(path: Path) -> tuple[float, float] | None:
     """Of a .bnt file: median pixels between what its .lm2 marks and where its own u, v put the same points of its .lm3.
 
@@ -203,11 +181,14 @@ def pixels_off(path: Path) -> tuple[float, float] | None:
     flat, solid, picture = (path.with_suffix(suffix) for suffix in (".lm2", ".lm3", ".png"))
     if not (flat.is_file() and solid.is_file() and picture.is_file()):
         return None
-    planes, zmin, _ = read_bnt(path)
-    valid = (planes[:3] != zmin).all(axis=0)
-    points, coordinates = planes[:3, valid].T, planes[3:, valid].T
-    with Image.open(picture) as opened:
-        size = np.array(opened.size, dtype=np.float64)
+    grid = read_bnt(path)
+    valid = ~missing(grid)
+    points, coordinates = grid.planes[:3, valid].T, grid.planes[3:, valid].T
+    try:
+        with Image.open(picture) as opened:
+            size = np.array(opened.size, dtype=np.float64)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{picture}: expected a picture of a face, found {error}") from None
     marked, labelled = read_lm2(flat), read_lm3(solid)
     shared = [name for name in marked if name in labelled]
     if not shared:

@@ -2,11 +2,13 @@
 
 Little-endian, no padding: uint16 rows, uint16 columns, float64 zmin, uint16 length of the picture's name, the name,
 uint32 count of values = 5 rows columns, then five planes x, y, z (mm), u, v of float64, row-major.
-A point is missing if any of x, y, z equals zmin. Row 0 is the bottom of the face. v is measured from the picture's top.
+A point is missing if any of x, y, z equals zmin or is not a number. Row 0 is the bottom of the face. v is measured from
+the picture's top.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +22,7 @@ from mvlm.faces.mesh import FARTHEST, Mesh
 
 MISSING = -1e9  # zmin of the published files
 LONGEST_EDGE = 10.0  # mm; a longer edge spans a jump in depth (nose over cheek, chin over neck), not skin
+_LONGEST_TAIL = 2**16  # bytes of white space, NUL or Ctrl-Z behind the last value, which some copies append
 _HEADER = struct.Struct("<HHdH")
 _COUNT = struct.Struct("<I")
 
@@ -45,6 +48,8 @@ def read_bnt(path: Path) -> Grid:
         header = file.read(_HEADER.size)
         if len(header) < _HEADER.size:
             raise ValueError(f"{path}: expected a .bnt header of {_HEADER.size} bytes, the file has {size}")
+        if header.startswith(b"\x1f\x8b"):
+            raise ValueError(f"{path}, byte 0: expected a .bnt grid, found a gzip file: unpack it")
         rows, columns, zmin, length = _HEADER.unpack(header)
         rest = file.read(length + _COUNT.size)
         if len(rest) < length + _COUNT.size:
@@ -55,12 +60,19 @@ def read_bnt(path: Path) -> Grid:
             raise ValueError(f"{path}, byte {_HEADER.size + length}: expected 5 values for each point of a grid of "
                              f"{rows} x {columns} = {5 * rows * columns}, found a count of {count}")
         expected = _HEADER.size + length + _COUNT.size + 8 * count
-        if size != expected:  # before anything of that size is allocated
-            raise ValueError(f"{path}: expected {expected} bytes for a grid of {rows} x {columns}, the file has {size}")
-        if not np.isfinite(zmin):
-            raise ValueError(f"{path}, byte 4: expected a finite value for missing points, found {zmin}")
+        wrong = ValueError(f"{path}: expected {expected} bytes for a grid of {rows} x {columns}, the file has {size}")
+        if not expected <= size < expected + _LONGEST_TAIL:  # before anything of that size is allocated
+            raise wrong
         planes = np.fromfile(file, dtype="<f8", count=count).reshape(5, rows, columns)
-    return Grid(planes.astype(np.float64, copy=False), zmin, rest[:length].decode("utf-8", errors="replace"))
+        if file.read().strip(b"\0\x1a \t\r\n"):
+            raise wrong
+    return Grid(planes.astype(np.float64, copy=False), zmin, os.fsdecode(rest[:length].rstrip(b"\0")))
+
+
+def missing(grid: Grid) -> np.ndarray:
+    """(R, C) bool: the points that have no place."""
+    places = grid.planes[:3]
+    return ((places == grid.zmin) | np.isnan(places)).any(axis=0)
 
 
 def write_bnt(planes: np.ndarray, path: Path, *, zmin: float = MISSING, picture: str | None = None) -> None:
@@ -155,9 +167,13 @@ def _ticks(values: np.ndarray) -> tuple[np.ndarray, int]:
 
 def read_bnt_mesh(path: Path) -> Mesh:
     """`read_bnt` and `grid_mesh`, with the picture that the file names, or else the .png of the same name."""
-    planes, zmin, reference = read_bnt(path)
-    picture = picture_beside(path, [reference], [f"{path.stem}.png"])
+    grid = read_bnt(path)
+    own = f"{path.stem}.png"  # which the format needs, whether there is a picture or not
+    references = [] if grid.picture.lower() == own.lower() else [os.fsencode(grid.picture)]
+    picture = picture_beside(path, references, [own])
+    planes, mark = grid.planes, grid.zmin if np.isfinite(grid.zmin) else MISSING
+    planes[:3, missing(grid)] = mark
     try:
-        return grid_mesh(planes, zmin=zmin, texture=picture)
+        return grid_mesh(planes, zmin=mark, texture=picture)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -1,6 +1,8 @@
-"""Landmark files: .bnd (83 points, BU-3DFE and BU-4DFE) and .lm3 (22 labelled points, Bosphorus).
+"""Landmark files: .bnd (83 points, BU-3DFE and BU-4DFE), .lm3 and .lm2 (22 labelled points, Bosphorus).
 
-Layouts: 83 rows `index<TAB><TAB>x y z`; and a text of N pairs of lines, a label and its `x y z`.
+Layouts: 83 rows `index<TAB><TAB>x y z`; a text of N pairs of lines, a label and its `x y z`; and a text of N labels
+below `Labels:` and N rows `x y` below `2D Image coordinates:`. A point that was not seen may be left out of the latter
+two. Elsewhere its row holds not-a-number, -1 or zeros, and it is missing; `#` begins a remark.
 Neither format says whose left "left" is, and files of both conventions occur, so the readers look (`_subject_sides`):
 in what they return "left" is the subject's left, at +x on a frontal face.
 """
@@ -13,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mvlm.cache.files import replacing
-from mvlm.faces.formats.files import read_whole
+from mvlm.faces.formats.files import read_text
 
 _BND_GROUPS = {"left eye": 8, "right eye": 8, "left brow": 10, "right brow": 10, "nose": 12, "mouth": 20, "contour": 15}
 BND_NAMES = tuple(f"{group} {row}" for group, count in _BND_GROUPS.items() for row in range(count))
@@ -27,6 +29,7 @@ LM3_NAMES = (
     "ear lobe left", "ear lobe right",
 )  # fmt: skip
 LARGEST = 2**18  # bytes; 83 rows have 4,000
+_NOT_A_NUMBER = re.compile(r"[+-]?(1\.#[A-Z]+[0-9]*|nan(\([^)\s]*\))?)(?!\S)", re.IGNORECASE)  # of C libraries
 ON_MESH = 1.0  # mm; a .bnd row repeats the coordinates of the vertex it names, so anything further is another mesh
 
 
@@ -37,34 +40,66 @@ def read_bnd(path: Path, vertices: np.ndarray) -> dict[str, np.ndarray]:
     vertices: (V, 3) mm, of the mesh that the file belongs to. Column 1 counts vertices from 0 or from 1, which no
               file states: the base is the one whose vertices lie nearest to the coordinates in columns 2-4.
 
-    Returns name ("left eye 0" .. "contour 14") -> (3,) mm. Raises ValueError naming the file and the line.
+    Returns name ("left eye 0" .. "contour 14") -> (3,) mm, of those that are not missing. Raises ValueError naming the
+    file and the line.
     """
-    indices, points = [], []
+    points, _, away = bnd_on_mesh(path, vertices)
+    return _subject_sides({name: point for name, point, mm in zip(BND_NAMES, points, away, strict=True) if mm >= 0})
+
+
+def bnd_on_mesh(path: Path, vertices: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
+    """The points (83, 3) of a .bnd file, the base of its vertex numbers, and the mm (83,) from each to its vertex.
+
+    The mm are NaN where a landmark is missing. Arguments and errors as of `read_bnd`.
+    """
+    index, points = _bnd_rows(path)
+    blank = (points == points[:, :1]).all(axis=1) & np.isin(points[:, 0], (0, -1))  # missing, or by chance a vertex
+    there = (index != -1) & np.isfinite(points).all(axis=1)
+    sure, found = there & ~blank, []
+    if not sure.any():
+        return points, 0, np.full(len(points), np.nan)
+    for base in (0, 1):
+        rows = index - base
+        if rows[sure].min() >= 0 and rows[sure].max() < len(vertices):
+            inside = there & (rows >= 0) & (rows < len(vertices))
+            away = np.full(len(points), np.nan)
+            away[inside] = np.linalg.norm(vertices[rows[inside].astype(np.int64)] - points[inside], axis=1)
+            found.append((float(np.median(away[sure])), base, away))
+    if not found:
+        raise ValueError(f"{path}: expected indices of the mesh's {len(vertices)} vertices, "
+                         f"found {index[sure].min()}..{index[sure].max()}")
+    median, base, away = min(found, key=lambda one: one[0])
+    if median > ON_MESH:
+        raise ValueError(f"{path}: expected the coordinates of the vertices that column 1 names (within {ON_MESH} mm), "
+                         f"found a median distance of {median:.3g} mm: landmarks of another mesh?")
+    away[blank & ~(away <= ON_MESH)] = np.nan
+    return points, base, away
+
+
+def _bnd_rows(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Vertex numbers (83,) of Python, as large as they come, and points (83, 3); what is missing is -1 or NaN."""
+    indices, points, others = [], [], []
     for number, line in _lines(path):
         words = line.split()
         if not words:
             continue
+        if words[0][0].isalpha() and words[0] != "nan":
+            others.append((number, line))
+            continue
         try:
-            index, point = int(words[0]), _coordinates(words[1:4])
+            if words[0] in ("nan", "-1", "-1.0"):
+                indices.append(-1)
+                points.append((np.nan,) * 3)
+                continue
+            index, point = _whole(words[0]), _coordinates(words[1:4])
         except ValueError:
             raise ValueError(f"{path}, line {number}: expected `index x y z`, found {line!r:.80}") from None
         indices.append(index)
         points.append(point)
     if len(points) != len(BND_NAMES):
-        raise ValueError(f"{path}: expected {len(BND_NAMES)} rows `index x y z`, found {len(points)}")
-    index, points = np.array(indices, dtype=object), np.array(points)
-    distances = []
-    for base in (0, 1):
-        rows = index - base
-        if rows.min() >= 0 and rows.max() < len(vertices):
-            distances.append(float(np.median(np.linalg.norm(vertices[rows.astype(np.int64)] - points, axis=1))))
-    if not distances:
-        raise ValueError(f"{path}: expected indices of the mesh's {len(vertices)} vertices, "
-                         f"found {index.min()}..{index.max()}")
-    if min(distances) > ON_MESH:
-        raise ValueError(f"{path}: expected the coordinates of the vertices that column 1 names (within {ON_MESH} mm), "
-                         f"found a median distance of {min(distances):.3g} mm: landmarks of another mesh?")
-    return _subject_sides(dict(zip(BND_NAMES, points, strict=True)))
+        other = f", and on line {others[0][0]} {others[0][1]!r:.60}" if others else ""
+        raise ValueError(f"{path}: expected {len(BND_NAMES)} rows `index x y z`, found {len(points)}{other}")
+    return np.array(indices, dtype=object), np.array(points)
 
 
 def write_bnd(landmarks: dict[str, np.ndarray], vertices: np.ndarray, path: Path) -> None:
@@ -91,35 +126,55 @@ def write_bnd(landmarks: dict[str, np.ndarray], vertices: np.ndarray, path: Path
 def read_lm3(path: Path) -> dict[str, np.ndarray]:
     """Reads the labelled landmarks of a .lm3 file, matched by label because hidden ones are left out.
 
-    Returns label in lower case ("nose tip") -> (3,) mm. Raises ValueError naming the file and the line.
+    Returns label in lower case ("nose tip") -> (3,) mm, of those that are not missing. Raises ValueError naming the
+    file and the line.
     """
     lines = [(number, line.strip()) for number, line in _lines(path)]
     content, skipping = [], False
     for number, line in lines:
         # An optional block of remarks: from a line `*` up to the next blank line.
         skipping = line == "*" or (skipping and line != "")
-        if line and "#" not in line and not skipping:
+        if line and not skipping:
             content.append((number, line))
     if not content:
         raise ValueError(f"{path}: expected a line `<count> landmarks:`, found none")
     (number, line), pairs = content[0], content[1:]
     count = line.split()[0]
-    if not re.fullmatch(r"[0-9]{1,6}", count):
+    if not re.fullmatch(r"[0-9]{1,6}(\.0*)?", count):
         raise ValueError(f"{path}, line {number}: expected `<count> landmarks:`, found {line!r:.80}")
-    if len(pairs) < 2 * int(count):
+    count = int(count.partition(".")[0])
+    if len(pairs) < 2 * count:
         raise ValueError(f"{path}: expected {count} landmarks (a label and a line `x y z` each), "
                          f"found {len(pairs)} lines of them: truncated?")
     landmarks: dict[str, np.ndarray] = {}
-    for (at, label), (number, line) in zip(pairs[:2 * int(count):2], pairs[1:2 * int(count):2], strict=True):
+    for (at, label), (number, line) in zip(pairs[:2 * count:2], pairs[1:2 * count:2], strict=True):
         try:
-            point = np.array(_coordinates(line.split()))
+            point = _coordinates(line.split())
         except ValueError:
             raise ValueError(f"{path}, line {number}: expected `x y z` of {label!r:.40}, found {line!r:.80}") from None
         name = " ".join(label.lower().split())
         if name in landmarks:
             raise ValueError(f"{path}, line {at}: expected each landmark once, found {label!r:.40} again")
         landmarks[name] = point
-    return _subject_sides(landmarks)
+    return _subject_sides(_seen(landmarks))
+
+
+def read_lm2(path: Path) -> dict[str, np.ndarray]:
+    """Reads the pixels of a .lm2 file.
+
+    Returns label in lower case -> (2,) from the picture's top left, of those that are not missing; whose left "left" is
+    remains open. Raises ValueError naming the file.
+    """
+    lines = [line.strip() for _, line in _lines(path) if line.strip()]
+    plain = [line.lower() for line in lines]
+    try:
+        at, points = plain.index("labels:"), plain.index("2d image coordinates:")
+        labels = [" ".join(line.split()) for line in plain[at + 1:points]]
+        pixels = [_coordinates(line.split(), 2) for line in lines[points + 1:]]
+        return _seen(dict(zip(labels, pixels, strict=True)))
+    except ValueError:
+        raise ValueError(f"{path}: expected `Labels:`, a line for each, `2D Image coordinates:` and as many lines "
+                         "`x y`") from None
 
 
 def write_lm3(landmarks: dict[str, np.ndarray], path: Path) -> None:
@@ -137,14 +192,29 @@ def write_lm3(landmarks: dict[str, np.ndarray], path: Path) -> None:
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:
-    return list(enumerate(read_whole(path, LARGEST).decode("utf-8", errors="replace").splitlines(), start=1))
+    """Numbers of lines, and the lines without remarks; what is not a number is written nan."""
+    lines = read_text(path, LARGEST).decode("utf-8", errors="replace").splitlines()
+    bare = [_NOT_A_NUMBER.sub("nan", line).partition("#") for line in lines]
+    return [(number, line) for number, (line, remark, _) in enumerate(bare, start=1) if line.strip() or not remark]
 
 
-def _coordinates(words: list[str]) -> tuple[float, ...]:
+def _whole(word: str) -> int:
+    """A whole number, also as 12.0. Raises ValueError."""
+    return int(re.sub(r"\.0*$", "", word))
+
+
+def _coordinates(words: list[str], count: int = 3) -> tuple[float, ...]:
     values = tuple(float(word) for word in words)
-    if len(values) != 3 or not np.isfinite(values).all():
-        raise ValueError("not three finite numbers")
+    if len(values) != count:
+        raise ValueError(f"not {count} numbers")
     return values
+
+
+def _seen(landmarks: dict[str, tuple[float, ...]]) -> dict[str, np.ndarray]:
+    """Those that are not missing: numbers, not all of them -1, and not all 0 if that is so of several."""
+    zeros = sum(not any(point) for point in landmarks.values())
+    return {name: np.array(point) for name, point in landmarks.items()
+            if np.isfinite(point).all() and set(point) != {-1.0} and (any(point) or zeros == 1)}
 
 
 def _subject_sides(landmarks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """The reader and writer of .bnt against loops over its bytes."""
 
+import gzip
 import struct
 from dataclasses import replace
 
@@ -114,6 +115,32 @@ def test_bnt_texture(tmp_path):
     assert read_mesh(tmp_path / "a.bnt").texture_coordinates is None
 
 
+@pytest.mark.parametrize("data", [
+    bnt_bytes(planes(4, 5)) + b"\0" * 100, bnt_bytes(planes(4, 5)) + b"\r\n\x1a", bnt_bytes(planes(4, 5), np.nan),
+    bnt_bytes(planes(4, 5), np.inf), bnt_bytes(planes(4, 5), name=b"a.png\0\0")])  # fmt: skip
+def test_what_does_not_matter(tmp_path, data):
+    (tmp_path / "a.bnt").write_bytes(data)
+    (tmp_path / "a.png").touch()
+    mesh, sound = read_mesh(tmp_path / "a.bnt"), grid_mesh(planes(4, 5))
+    assert np.array_equal(mesh.vertices, sound.vertices) and np.array_equal(mesh.triangles, sound.triangles)
+    assert mesh.texture_coordinates.tolist() == sound.texture_coordinates.tolist()
+    assert mesh.texture == tmp_path / "a.png"
+
+
+@pytest.mark.parametrize("zmin", [-1e9, np.nan, -np.inf])
+def test_points_that_are_no_numbers_are_missing(tmp_path, zmin):
+    grid = planes(5, 6)
+    grid[:3, 1, 2] = np.nan
+    grid[2, 3, 3] = np.nan  # one that lacks only z
+    grid[:3, 4, 0] = zmin
+    (tmp_path / "a.bnt").write_bytes(bnt_bytes(grid, zmin))
+    grid[:3, (1, 3, 4), (2, 3, 0)] = -1e9
+    vertices, triangles, coordinates = naive_bnt(bnt_bytes(grid))
+    mesh = read_mesh(tmp_path / "a.bnt")
+    assert mesh.vertices.tolist() == vertices and len(vertices) == 27
+    assert mesh.triangles.tolist() == triangles and mesh.texture_coordinates.tolist() == coordinates
+
+
 def test_bnt_mesh_round_trip(tmp_path):
     grid = planes(9, 8, step=2.1) + np.array([-3.7, 11.1, 0, 0, 0])[:, None, None]
     grid[:3, 3:5, 2] = grid[:3, 0, 0] = -1e9
@@ -151,14 +178,15 @@ HOLE = np.where(np.arange(5)[:, None, None] < 3, -1e9, GRID)
     (bnt_bytes(GRID)[:13], "expected a .bnt header of 14 bytes, the file has 13"),
     (bnt_bytes(GRID)[:17], "byte 14: expected a picture's name of 5 bytes and a count, found 3"),
     (bnt_bytes(GRID)[:-1], "expected 503 bytes for a grid of 3 x 4, the file has 502"),
-    (bnt_bytes(GRID) + b"\0", "expected 503 bytes for a grid of 3 x 4, the file has 504"),
+    (bnt_bytes(GRID) + b"\1", "expected 503 bytes for a grid of 3 x 4, the file has 504"),
+    (bnt_bytes(GRID) + bytes(2**16), "expected 503 bytes for a grid of 3 x 4, the file has 66039"),
+    (gzip.compress(bnt_bytes(GRID)), "byte 0: expected a .bnt grid, found a gzip file: unpack it"),
     (bnt_bytes(GRID, count=480), "byte 19: expected 5 values .* 3 x 4 = 60, found a count of 480"),
-    (bnt_bytes(GRID, zmin=np.nan), "byte 4: expected a finite value"),
     (struct.pack("<HHdHI", 65535, 65535, -1e9, 0, 5), "found a count of 5"),
     (struct.pack("<HHdHI", 65535, 13000, -1e9, 0, 5 * 65535 * 13000), "expected 34078200018 bytes"),
     (struct.pack("<HHdHI", 0, 4, -1e9, 0, 0), "found a count of 0"),
-    (bnt_bytes(GRID, zmin=7.0).replace(struct.pack("<d", GRID[2, 1, 2]), struct.pack("<d", np.nan)),
-     "row 1, column 1: expected mm within .*nan"),
+    (bnt_bytes(GRID, zmin=7.0).replace(struct.pack("<d", GRID[2, 1, 2]), struct.pack("<d", np.inf)),
+     "row 1, column 1: expected mm within .*inf"),
     (bnt_bytes(np.where(GRID == GRID[2, 1, 2], -1e9, GRID), zmin=-1e8), "row 1, column 1: .* or the mark -1e"),
     (bnt_bytes(HOLE), "expected a surface, found 0 valid points"),
     (bnt_bytes(GRID * 100), "expected a surface, found 12 valid points that form no triangle"),

@@ -8,7 +8,7 @@ import pytest
 
 from mvlm.faces import Mesh, read_mesh, write_mesh
 from mvlm.faces.formats.bnt import grid_mesh, write_bnt
-from mvlm.faces.formats.landmarks import BND_NAMES, LM3_NAMES
+from mvlm.faces.formats.landmarks import BND_NAMES, LM3_NAMES, read_lm2
 
 # A .bnt grid of 2 x 2 points: x, y, z, u, v.
 GRID = np.array([[[0, 1], [0, 1]], [[0, 0], [1, 1]], [[0, 0], [0, 0]], [[0, 1], [0, 1]], [[1, 1], [0, 0]]], float)
@@ -78,8 +78,8 @@ def test_bnd_round_trip_and_stale_landmarks(tmp_path, head):
     (lambda _: [], "expected 83 rows"),
     (lambda lines: [*lines[:4], "12\t\t1 2", *lines[5:]], "a.bnd, line 5: expected `index x y z`, found"),
     (lambda lines: [*lines[:4], "1.5\t\t1 2 3", *lines[5:]], "a.bnd, line 5"),
-    (lambda lines: [*lines[:4], "12\t\t1 2 nan", *lines[5:]], "a.bnd, line 5"),
-    (lambda lines: [*lines[:4], "12\t\t1 2 1.#IND", *lines[5:]], "a.bnd, line 5"),
+    (lambda lines: [*lines[:4], "12\t\t1 2 x", *lines[5:]], "a.bnd, line 5"),
+    (lambda lines: ["Version 1.1", *lines[1:]], "found 82, and on line 1 'Version 1.1'"),
     (lambda lines: [*lines[:4], "999\t\t1 2 3", *lines[5:]], "indices of the mesh's 200 vertices, found .*999"),
     (lambda lines: [*lines[:4], "-2\t\t1 2 3", *lines[5:]], "indices of the mesh's 200 vertices, found -2"),
     (lambda lines: [*lines[:4], f"{10**30}\t\t1 2 3", *lines[5:]], "indices of the mesh's 200 vertices"),
@@ -94,6 +94,80 @@ def test_a_broken_bnd_is_one_error(tmp_path, head, change, message):
     with pytest.raises(ValueError, match=message) as caught:
         read_mesh(tmp_path / "a.wrl")
     assert str(tmp_path / "a.bnd") in str(caught.value)
+
+
+HIDDEN = ["-1\t\t0 0 0", "-1\t\t-1 -1 -1", "-1", "{0}\t\tnan nan nan", "{0}\t\t1 2 NaN", "{0}\t\t1 2 -1.#IND",
+          "nan nan nan nan", "0\t\t0 0 0", "{0}\t\t0 0 0", "{0}\t\t-1.0 -1.0 -1.0", "-1.0 nan nan nan", "{0} inf 0 0"]
+
+
+@pytest.mark.parametrize("base", [0, 1])
+@pytest.mark.parametrize("row", HIDDEN)
+def test_a_hidden_landmark_of_a_bnd_is_missing_and_the_others_stay(tmp_path, head, row, base):
+    mesh, rows = head
+    write_mesh(replace(mesh, landmarks={}), tmp_path / "a.wrl")
+    write_83(tmp_path / "a.bnd", mesh, rows, base)
+    lines = (tmp_path / "a.bnd").read_text().splitlines()
+    for place in (4, 60):
+        lines[place] = row.format(rows[place] + base)
+    (tmp_path / "a.bnd").write_text("\n".join(lines))
+    seen = {name: point for name, point in mesh.landmarks.items() if name not in (BND_NAMES[4], BND_NAMES[60])}
+    assert_marked(read_mesh(tmp_path / "a.wrl"), replace(mesh, landmarks=seen))
+
+
+def test_a_bnd_of_hidden_landmarks_and_one_at_the_origin(tmp_path, head):
+    mesh, rows = head
+    write_mesh(replace(mesh, landmarks={}), tmp_path / "a.wrl")
+    (tmp_path / "a.bnd").write_text("-1 0 0 0\n" * 83)
+    assert read_mesh(tmp_path / "a.wrl").landmarks == {}
+    vertices = mesh.vertices - mesh.vertices[rows[5]]
+    moved = replace(mesh, vertices=vertices, landmarks=dict(zip(BND_NAMES, vertices[rows], strict=True)))
+    write_mesh(replace(moved, landmarks={}), tmp_path / "b.wrl")
+    write_83(tmp_path / "b.bnd", moved, rows)
+    assert_marked(read_mesh(tmp_path / "b.wrl"), moved)  # 0 0 0 is where a vertex is
+
+
+WRAPPED = {
+    "mark of byte order": lambda text: b"\xef\xbb\xbf" + text.encode(),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "NUL behind": lambda text: text.encode() + b"\0" * 50,
+    "Ctrl-Z behind": lambda text: text.encode() + b"\x1a",
+    "remarks": lambda text: ("# by hand\n" + text + "\n# end\n").encode(),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+def test_what_does_not_matter_in_landmarks(tmp_path, head, wrap):
+    mesh, rows = head
+    write_mesh(replace(mesh, landmarks={}), tmp_path / "a.wrl")
+    write_83(tmp_path / "a.bnd", mesh, rows)
+    lines = (tmp_path / "a.bnd").read_text().splitlines()
+    lines = ["BND 1.1", *(re.sub(r"^(\d+)\t\t(.*)", r"\1.0 \2 7 # x", line) for line in lines)]
+    (tmp_path / "a.bnd").write_bytes(wrap("\n".join(lines)))
+    assert_marked(read_mesh(tmp_path / "a.wrl"), mesh)
+    assert read_lm3_text(tmp_path, wrap(lm3(LABELLED, info=True, count="8.0"))) == LABELLED
+    flat = [f"{len(LABELLED)} landmarks", "Labels:", *LABELLED, "", "2D Image coordinates:",
+            *(f"{n} {n + 1}" for n in range(len(LABELLED)))]
+    (tmp_path / "a.lm2").write_bytes(wrap("\n".join(flat)))
+    assert {name: pixel.tolist() for name, pixel in read_lm2(tmp_path / "a.lm2").items()} == {
+        name: [n, n + 1] for n, name in enumerate(LABELLED)}
+
+
+@pytest.mark.parametrize("point", ["nan nan nan", "NaN NaN NaN", "-1 -1 -1", "0 0 -nan(ind)", "1 2 1.#QNAN", "inf 0 0"])
+def test_a_hidden_landmark_of_a_lm3_is_missing_and_the_others_stay(tmp_path, point):
+    text = lm3({**LABELLED, "nose tip": point.split()})
+    assert read_lm3_text(tmp_path, text) == {name: xyz for name, xyz in LABELLED.items() if name != "nose tip"}
+    zeros = {**LABELLED, "nose tip": (0, 0, 0), "chin middle": ("0.0", 0, "-0")}
+    seen = {name: xyz for name, xyz in LABELLED.items() if name not in ("nose tip", "chin middle")}
+    assert read_lm3_text(tmp_path, lm3(zeros)) == seen  # two points are not in one place, but one may be there
+    assert read_lm3_text(tmp_path, lm3({**LABELLED, "nose tip": (0, 0, 0)}))["nose tip"] == (0, 0, 0)
+
+
+def test_hidden_pixels_of_a_lm2_are_missing(tmp_path):
+    (tmp_path / "a.lm2").write_text("Labels:\na\nB  b\nc\nd\n2D Image coordinates:\n-1 -1\n3 4\nNaN NaN\n0 0\n")
+    assert {name: xy.tolist() for name, xy in read_lm2(tmp_path / "a.lm2").items()} == {"b b": [3, 4], "d": [0, 0]}
+    (tmp_path / "a.lm2").write_text("Labels:\na\n2D Image coordinates:\n1 2\n3 4\n")
+    with pytest.raises(ValueError, match="a.lm2: expected `Labels:`, a line for each"):
+        read_lm2(tmp_path / "a.lm2")
 
 
 def test_landmarks_that_a_bnd_cannot_hold_are_refused_before_anything_is_written(tmp_path, head):
@@ -122,7 +196,7 @@ def lm3(labels, info=False, end="\r\n", count=None):
 
 def read_lm3_text(tmp_path, text):
     write_bnt(GRID, tmp_path / "a.bnt")
-    (tmp_path / "A.lm3").write_bytes(text.encode())
+    (tmp_path / "A.lm3").write_bytes(text if isinstance(text, bytes) else text.encode())
     return {name: tuple(point.tolist()) for name, point in read_mesh(tmp_path / "a.bnt").landmarks.items()}
 
 
@@ -166,8 +240,7 @@ def test_lm3_without_evidence_keeps_its_names(tmp_path):
     (lm3(LABELLED, count=999999999999), "line 3: expected `<count> landmarks:`"),
     (lm3(LABELLED, count="²"), "line 3: expected `<count> landmarks:`"),
     (lm3({**LABELLED, "nose tip": (0, 0)}), "line 15: expected `x y z` of 'Nose tip'"),
-    (lm3({**LABELLED, "nose tip": (0, 0, "nan")}), "line 15: expected `x y z` of 'Nose tip'"),
-    (lm3({**LABELLED, "nose tip": (0, 0, "1.#IND")}), "landmarks"),
+    (lm3({**LABELLED, "nose tip": (0, 0, "n")}), "line 15: expected `x y z` of 'Nose tip'"),
     (lm3({**LABELLED, "nose  tip": (0, 0, 1)}), "expected each landmark once, found 'Nose  tip' again"),
     (lm3(LABELLED)[:-20], "found 15 lines|expected `x y z` of 'Chin middle'"),
 ])  # fmt: skip
