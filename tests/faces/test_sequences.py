@@ -80,6 +80,39 @@ def test_bp4d_sequences_of_three_and_four_digits(tmp_path):
     assert [frame.number for frame in first.frames] == [1, 2, 3] and first.fps == 25.0
 
 
+@pytest.mark.parametrize("digits", [1, 2, 5])
+def test_numbers_of_other_digits(tmp_path, digits):
+    for name, kind, code in (("BP4D", "obj", "T1"), ("BU-4DFE", "wrl", "Angry")):
+        place = tmp_path / name / "F001" / code
+        place.mkdir(parents=True)
+        for number in range(3):
+            (place / f"{number:0{digits}d}.{kind}").touch()
+            (place / f"{number:0{digits}d}.jpg").touch()
+            (place / f"._{number:0{digits}d}.{kind}").touch()
+        corpus = open_corpus(name, tmp_path)
+        (sequence,) = corpus.sequences
+        assert [frame.number for frame in sequence.frames] == [0, 1, 2]
+        assert sequence.frames[2].texture == place / f"{2:0{digits}d}.jpg"
+        assert corpus.unknown == () and corpus.dropped == {}
+
+
+def test_a_folder_more_or_less(tmp_path):
+    folder = make_bu4dfe(tmp_path / "BU-4DFE/data/F001", ["F001"], landmarks=tmp_path / "BU4DFE_BND_V1.1/F001/F001")
+    (tmp_path / "BU4DFE_BND_V1.1/F001/F001/F001").rename(tmp_path / "moved")
+    (tmp_path / "BU4DFE_BND_V1.1/F001/F001").rmdir()
+    (tmp_path / "moved").rename(tmp_path / "BU4DFE_BND_V1.1/F001/F001")
+    sad = folder / "F001/Sad"
+    sad.rename(tmp_path / "Sad")
+    sad.mkdir()
+    (tmp_path / "Sad").rename(sad / "Sad")
+    corpus = open_corpus("BU-4DFE", tmp_path / "BU-4DFE/data")
+    assert len(corpus.sequences) == 6 and corpus.unknown == () and corpus.dropped == {}
+    assert all(len(sequence.frames) == 3 for sequence in corpus.sequences)
+    assert open_corpus("BU-4DFE", tmp_path / "BU-4DFE").folder == tmp_path / "BU-4DFE/data"
+    with pytest.raises(FileNotFoundError, match=f"found Angry/, .*; {folder} holds it, name that folder"):
+        open_corpus("BU-4DFE", folder / "F001")
+
+
 def test_a_frame_has_its_own_picture_whatever_its_file_names(tmp_path):
     folder = make_bu4dfe(tmp_path, ["F001"])
     (folder / "F001/Angry/elsewhere.jpg").touch()  # a url that leads to another picture than the rule of names
@@ -196,8 +229,8 @@ def test_two_landmark_files_of_one_frame_are_refused(tmp_path):
 def test_unknown_files_are_listed_and_left_alone(tmp_path):
     make_bu4dfe(tmp_path, ["F001"])
     clean = open_corpus("BU-4DFE", tmp_path)
-    strange = ["F001/Angry/0001.wrl", "F001/Angry/00a.wrl", "F001/Angry/٠٠٤.wrl", "F001/Angry/000.wrl.bak",
-               "F001/Angry/Thumbs.db", "F001/Angry/000", "F001/notes.txt", "readme.txt"]  # fmt: skip
+    strange = ["F001/Angry/0000001.wrl", "F001/Angry/00a.wrl", "F001/Angry/٠٠٤.wrl", "F001/Angry/000.wrl.bak",
+               "F001/Angry/000", "F001/notes.txt", "readme.txt"]  # fmt: skip
     for name in strange:
         (tmp_path / name).write_text("left alone")
     (tmp_path / "F001/Bored").mkdir()

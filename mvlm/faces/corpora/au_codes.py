@@ -1,15 +1,13 @@
 """Action-unit codes of BP4D: what human coders saw, frame by frame.
 
-AUCoding/AU_OCC/F001_T1.csv: a header row; then rows of a frame number and 0 or 1 per action unit, 9 for not coded.
-The header 0,1,2,... of BP4D names each column's action unit; a header of words has the 34 columns of BP4D+ in the order
-`BP4D_PLUS`. Frames count from 1 over the coded span alone, which often starts late, and whether frame f of the codes is
-picture f or f - 1 differs between copies: `mvlm.faces.check` looks.
+AUCoding/AU_OCC/F001_T1.csv: a header row; then rows of a frame number and 0 or 1 per action unit, 9 or nothing for not
+coded. The header 0,1,2,... of BP4D names each column's action unit; a header of words has the 34 columns of BP4D+ in
+the order `BP4D_PLUS`. Frames count from 1 over the coded span alone, which often starts late, and whether frame f of
+the codes is picture f or f - 1 differs between copies: `mvlm.faces.check` looks.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mvlm.faces.corpora.layouts import plain
+from mvlm.faces.corpora.tables import EMPTY, read_table
 
 NOT_CODED = 9  # in a file
 MISSING = -1  # in what the readers return
@@ -51,7 +50,7 @@ class Codes:
 def read_occurrence(path: Path) -> Codes:
     """Reads an AU_OCC file. Raises ValueError naming the file, the line and what was expected."""
     path = Path(path)
-    rows = _rows(path)
+    rows = read_table(path)
     if not rows:
         raise ValueError(f"{path}: expected a header and a row for each frame, found an empty file")
     units = _header(path, rows[0][1])
@@ -72,15 +71,6 @@ def code_files(folder: Path) -> dict[str, Path]:
                 if path.suffix.lower() == ".csv" and name_fits:
                     found.setdefault(path.stem.upper(), path)
     return found
-
-
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    rows = csv.reader(io.StringIO(text, newline=""))
-    try:
-        return [(rows.line_num, [cell.strip() for cell in row]) for row in rows if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {rows.line_num}: expected a row of a CSV file, found {error}") from None
 
 
 def _header(path: Path, cells: list[str]) -> tuple[int, ...]:
@@ -105,6 +95,9 @@ def _codes(path: Path, rows: list[tuple[int, list[str]]], units: tuple[int, ...]
             raise ValueError(f"{path}, line {line}: expected a frame number and {len(units)} codes, found {len(cells)} "
                              "cells")
         for column, cell in enumerate(cells):
+            if column and cell.lower() in EMPTY:
+                table[place, column] = NOT_CODED
+                continue
             if not re.fullmatch(r"\d{1,9}(\.0+)?", cell, re.ASCII):
                 raise ValueError(f"{path}, line {line}: expected whole numbers, found {cell!r:.40}")
             table[place, column] = int(cell.split(".")[0])

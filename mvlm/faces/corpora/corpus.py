@@ -6,7 +6,8 @@ BU-4DFE    <root>/BU-4DFE/F001/Angry/000.wrl and 000.jpg; <root>/BU-4DFE/BU4DFE_
 BP4D       <root>/BP4D/Sequences(2D+3D)/F001/T1/0001.obj and 0001.jpg; <root>/BP4D/AUCoding/AU_OCC/F001_T1.csv
 4DME       <root>/4DME/manifest.csv, and the files that it names
 
-Case does not matter, people's spellings of these names are known, and either folder above the subjects may be left out.
+Case does not matter, people's spellings of these names are known, either folder above the subjects may be left out, and
+there may be further ones of the same name, or alone in theirs.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from functools import cached_property
 from pathlib import Path
 
 from mvlm.faces.corpora.items import Scan, Sequence, evenly_spaced
-from mvlm.faces.corpora.layouts import LAYOUTS, Layout, plain
+from mvlm.faces.corpora.layouts import LAYOUTS, Layout, of_system, plain
 from mvlm.faces.corpora.manifest import LAYOUT as MANIFEST_LAYOUT
 from mvlm.faces.formats.by_extension import read_mesh
 from mvlm.faces.mesh import Mesh
 from mvlm.settings import nearest
 
 CORPORA = ("BU-3DFE", "Bosphorus", "BU-4DFE", "BP4D", "4DME")
+_NAMED = ("bu3dfe", "bosphorus", "bu4d", "bp4d", "4dme")  # a folder with this in its name is that corpus', or BP4D+'s
 _LAYOUTS = {**LAYOUTS, "4DME": MANIFEST_LAYOUT}
 SAMPLED_ITEMS, SAMPLED_BYTES = 16, 1 << 16  # of the fingerprint
+DEEPEST = 4  # folders from the one that is given to that of the subjects
 SAMPLED_FRAMES = 16  # of each sequence, for fingerprint and check: those that the quick profile pools
 
 
@@ -42,7 +45,7 @@ class Corpus:
     files      of a static corpus, every file that the grammar of names knows
     unknown    the other files and folders, which are left alone
     sequences  of a moving corpus, sorted by name; () for a static one
-    dropped    of a moving corpus: file or folder that takes no part -> why (a mesh without its picture, ...)
+    dropped    file or folder that takes no part -> why (a mesh without its picture, a subject without scans, ...)
     """
 
     name: str
@@ -117,7 +120,8 @@ class Corpus:
             digest.update("\0".join(said).encode())
             for place in evenly_spaced(len(sequence.frames), SAMPLED_FRAMES):
                 files = sequence.frames[place][1:]
-                digest.update(" ".join(f"{path.name}:{_size(path)}" if path else "-" for path in files).encode())
+                said = " ".join(f"{path.name}:{_size(path)}" if path else "-" for path in files)
+                digest.update(said.encode(errors="surrogateescape"))
             sampled.append(sequence.frames[len(sequence.frames) // 2].path)
         for path in sampled[:: max(1, len(sampled) // SAMPLED_ITEMS)]:
             if path.exists():
@@ -157,24 +161,41 @@ def in_folder(name: str, root: Path) -> Corpus:
 
 
 def _find(name: str, layout: Layout, root: Path) -> Path:
-    """The folder of the subjects: root, a folder of the corpus' name in it, or one such folder within another."""
+    """The folder of the subjects: root, or one below it by folders of the corpus' name, or by such as are alone."""
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: expected a folder with {name} ({layout.example}), "
                                 f"found {'a file' if root.exists() else 'nothing'}")
-    named = [entry for entry in sorted(root.iterdir()) if _is_named(entry, layout)]
-    inner = [entry for folder in named for entry in sorted(folder.iterdir()) if _is_named(entry, layout)]
-    for folder in [*inner, *named, root]:
-        if layout.holds(folder):
-            return folder
+    named, *deeper = _levels(root, layout, alone=False)
+    for level in [*reversed(deeper), named, [root], *_levels(root, layout, alone=True)]:
+        holding = [folder for folder in level if layout.holds(folder)]
+        if len(holding) > 1:
+            raise ValueError(f"{holding[0]}: expected one folder of {name}, found {holding[1]} too")
+        if holding:
+            return holding[0]
     if named:
         raise ValueError(f"{named[0]}: expected the folders of {name} ({layout.example}), found {_contents(named[0])}")
-    raise FileNotFoundError(f"{root}: expected {name} ({layout.example}), found {_contents(root)}")
+    above = next((place for place in root.absolute().parents[:2] if layout.holds(place)), None)
+    raise FileNotFoundError(f"{root}: expected {name} ({layout.example}), found {_contents(root)}"
+                            + (f"; {above} holds it, name that folder" if above else ""))
 
 
-def _is_named(entry: Path, layout: Layout) -> bool:
-    return plain(entry.name) in layout.folders and entry.is_dir()
+def _levels(root: Path, layout: Layout, *, alone: bool) -> list[list[Path]]:
+    """Folders of the corpus' name in root, those in these, and so on; with `alone` also one that is the only one."""
+    levels = [[root]]
+    for _ in range(DEEPEST):
+        level = []
+        for folder in levels[-1]:
+            inside = [entry for entry in sorted(folder.iterdir()) if not of_system(entry.name)]
+            named = [entry for entry in inside if plain(entry.name) in layout.folders and entry.is_dir()]
+            if alone and not named:
+                inside = [entry for entry in inside if entry.is_dir()]
+                if len(inside) == 1 and not any(other in plain(inside[0].name) for other in _NAMED):
+                    level += inside
+            level += named
+        levels.append(level)
+    return levels[1:]
 
 
 def _contents(folder: Path) -> str:
-    names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
+    names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir() if not of_system(entry.name))
     return f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}" if names else "an empty folder"

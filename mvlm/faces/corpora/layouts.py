@@ -7,7 +7,8 @@ BP4D       F001/T1/0001.obj (or 001.obj) with .jpg or .bmp, and .mtl
 
 Folders hold up to a million files, so they are listed by `os.scandir` and no file is opened or asked for its size.
 A link is followed: whoever put it there had a second disk. No folder is entered but those that the grammar names, at
-fixed depths, so a link in a circle ends.
+fixed depths, so a link in a circle ends. A folder that holds nothing but one of its own name, as unpacking makes them,
+stands for that one; what systems leave behind (`._F0001_AN01WH_F3D.wrl`, `__MACOSX`, `Thumbs.db`) is not listed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from mvlm.faces.corpora.items import CODES, Frame, Scan, Sequence
@@ -25,6 +27,11 @@ _BU3DFE = re.compile(r"(?P<subject>[FM]\d{4})_(?P<code>NE|AN|DI|FE|HA|SA|SU)(?P<
 _BOSPHORUS = re.compile(r"(?P<subject>bs\d{3})_(?P<type>N|LFAU|UFAU|CAU|E|YR|PR|CR|O|IGN)_(?P<code>[A-Z0-9]+)"
                         r"_(?P<take>\d{1,4})\.(?P<extension>bnt|lm3|lm2|png)", re.IGNORECASE | re.ASCII)
 _LANDMARK_TREE = "bu4dfebnd"  # BU4DFE_BND_V1.1, letters and digits only
+_OF_SYSTEMS = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "$recycle.bin", "lost+found", "@eadir",
+               "system volume information"}
+_SUBJECT = 5  # letters of a subject's name, with which each file of the static corpora begins
+_DIGITS = r"\d{1,6}"  # of a frame's number: three in BU-4DFE, three or four in BP4D, two in some copies
+_DEEPEST = 3  # folders of one name within each other
 
 
 @dataclass(frozen=True)
@@ -65,15 +72,38 @@ def plain(name: str) -> str:
     return re.sub("[^a-z0-9+]", "", name.lower())
 
 
+def of_system(name: str) -> bool:
+    """Whether a file or folder of this name is an operating system's: hidden, or known to be left behind by one."""
+    return name.startswith(".") or name.lower() in _OF_SYSTEMS
+
+
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as listed:
-        return sorted(listed, key=lambda entry: entry.name)
+        return sorted((entry for entry in listed if not of_system(entry.name)), key=lambda entry: entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
 
 
 def _folders(folder: Path, pattern: str) -> Iterator[Path]:
     for entry in _entries(folder):
-        if re.fullmatch(pattern, entry.name, re.IGNORECASE | re.ASCII) and entry.is_dir():
+        if re.fullmatch(pattern, entry.name, re.IGNORECASE | re.ASCII) and _is_folder(entry):
             yield Path(entry.path)
+
+
+def _unwrapped(folder: Path) -> Path:
+    """A folder, or the one in it if that has the same name and nothing is beside it."""
+    for _ in range(_DEEPEST):
+        with os.scandir(folder) as listed:
+            few = list(islice((entry for entry in listed if not of_system(entry.name)), 2))
+        if len(few) != 1 or few[0].name.lower() != folder.name.lower() or not _is_folder(few[0]):
+            break
+        folder = Path(few[0].path)
+    return folder
 
 
 # -- static corpora ---------------------------------------------------------------------------------------------------
@@ -84,29 +114,44 @@ def _static(folders: tuple[str, ...], subject: str, example: str,
     """parse: file, subject -> Scan, or whether the file is known."""
     def index(folder: Path) -> Index:
         scans: dict[str, Scan] = {}
-        files, unknown = [], []
+        files, unknown, dropped = [], [], {}
         subjects = set(_folders(folder, subject))
+
+        def take(item: os.DirEntry[str], whose: str) -> None:
+            path = Path(item.path)
+            found = parse(path, whose)
+            if found is False or _is_folder(item):
+                unknown.append(path)
+                return
+            files.append(path)
+            if isinstance(found, Scan):
+                if found.name in scans:
+                    raise ValueError(f"{path}: expected one file for scan {found.name}, "
+                                     f"found {scans[found.name].path}")
+                scans[found.name] = found
+
         for entry in _entries(folder):
             place = Path(entry.path)
             if place not in subjects:
-                unknown.append(place)
+                if subjects:
+                    unknown.append(place)
+                else:  # all scans lie in one folder
+                    take(entry, entry.name[:_SUBJECT])
                 continue
-            for item in _entries(place):
-                path = Path(item.path)
+            before = len(scans)
+            for item in _entries(_unwrapped(place)):
                 # A scan in another subject's folder would leak from one fold into the next: not known.
-                found = parse(path, place.name)
-                if found is False or item.is_dir():
-                    unknown.append(path)
-                    continue
-                files.append(path)
-                if isinstance(found, Scan):
-                    if found.name in scans:
-                        raise ValueError(f"{path}: expected one file for scan {found.name}, "
-                                         f"found {scans[found.name].path}")
-                    scans[found.name] = found
-        return Index(tuple(scans[name] for name in sorted(scans)), files=tuple(files), unknown=tuple(unknown))
+                take(item, place.name)
+            if len(scans) == before:
+                dropped[place] = f"no scan such as {example}"
+        return Index(tuple(scans[name] for name in sorted(scans)), files=tuple(files), unknown=tuple(unknown),
+                     dropped=dropped)
 
-    return Layout(folders, example, lambda folder: any(_folders(folder, subject)), index)
+    def holds(folder: Path) -> bool:
+        return any(_folders(folder, subject)) or any(isinstance(parse(Path(entry.path), entry.name[:_SUBJECT]), Scan)
+                                                     for entry in _entries(folder))
+
+    return Layout(folders, example, holds, index)
 
 
 def _parse_bu3dfe(path: Path, subject: str) -> Scan | bool:
@@ -143,7 +188,6 @@ class _Moving:
     """The grammar <subject>/<code>/<frame>.<extension> of a moving corpus.
 
     codes     code -> emotion
-    digits    pattern of a frame's number
     meshes    extensions of mesh files; a frame has one of them
     pictures  extensions of textures, the first that is there
     others    further extensions that are known
@@ -152,7 +196,6 @@ class _Moving:
     """
 
     codes: dict[str, str]
-    digits: str
     meshes: tuple[str, ...]
     pictures: tuple[str, ...]
     others: tuple[str, ...]
@@ -163,7 +206,7 @@ class _Moving:
 
     def holds(self, folder: Path) -> bool:
         """Subjects' names alone do not tell: other corpora have an F001 too."""
-        return any(any(_folders(place, "|".join(self.codes))) for place in _folders(folder, self.subject))
+        return any(any(_folders(_unwrapped(place), "|".join(self.codes))) for place in _folders(folder, self.subject))
 
     def index(self, folder: Path) -> Index:
         marked = _landmark_tree(folder)
@@ -177,14 +220,14 @@ class _Moving:
                 if not plain(entry.name).startswith(_LANDMARK_TREE):
                     unknown.append(Path(entry.path))
                 continue
-            subject = entry.name.upper()
-            for inner in _entries(Path(entry.path)):
+            subject, said = entry.name.upper(), False
+            for inner in _entries(_unwrapped(Path(entry.path))):
                 code, place = known.get(inner.name.lower()), Path(inner.path)
-                if code is None or not inner.is_dir():
+                if code is None or not _is_folder(inner):
                     unknown.append(place)
                     continue
-                name = f"{subject}_{code}"
-                frames = self.frames(place, marked.get((subject.lower(), code.lower())), unknown, dropped)
+                name, said = f"{subject}_{code}", True
+                frames = self.frames(_unwrapped(place), marked.get((subject.lower(), code.lower())), unknown, dropped)
                 if name in sequences:
                     raise ValueError(f"{place}: expected one folder for sequence {name}, "
                                      f"found {sequences[name].frames[0].path.parent}")
@@ -192,6 +235,8 @@ class _Moving:
                     sequences[name] = Sequence(name, subject, self.codes[code], code, frames, self.fps)
                 else:
                     dropped[place] = f"no frame with {' or '.join(self.meshes)}{' and picture' * self.paired}"
+            if not said:
+                dropped[Path(entry.path)] = f"no folder {' or '.join(self.codes)}"
         return Index((), tuple(sequences[name] for name in sorted(sequences)), (), tuple(unknown), dropped)
 
     def frames(self, place: Path, tree: Path | None, unknown: list[Path], dropped: dict[Path, str]
@@ -202,7 +247,7 @@ class _Moving:
         for entry in _entries(place):
             stem, dot, extension = entry.name.lower().rpartition(".")
             extension = dot + extension
-            if extension not in allowed or not re.fullmatch(self.digits, stem, re.ASCII) or entry.is_dir():
+            if extension not in allowed or not re.fullmatch(_DIGITS, stem, re.ASCII) or _is_folder(entry):
                 unknown.append(Path(entry.path))
                 continue
             files = found.setdefault(int(stem), {})
@@ -212,7 +257,7 @@ class _Moving:
                 raise ValueError(f"{entry.path}: expected one {extension} file for frame {int(stem)}, "
                                  f"found {files[kind].name} too")
             files[kind] = Path(entry.path)
-        landmarks = _numbered(tree, ".bnd", self.digits) if tree else {}
+        landmarks = _numbered(tree, ".bnd") if tree else {}
         frames = []
         for number, files in sorted(found.items()):
             picture = next((files[kind] for kind in self.pictures if kind in files), None)
@@ -236,20 +281,20 @@ def _landmark_tree(folder: Path) -> dict[tuple[str, str], Path]:
     found: dict[tuple[str, str], Path] = {}
     for place in (folder, folder.parent):
         for tree in _entries(place):
-            if not (plain(tree.name).startswith(_LANDMARK_TREE) and tree.is_dir()):
+            if not (plain(tree.name).startswith(_LANDMARK_TREE) and _is_folder(tree)):
                 continue
-            for subject in _folders(Path(tree.path), _Moving.subject):
-                for inner in _entries(subject):
-                    if inner.is_dir():
-                        found.setdefault((subject.name.lower(), inner.name.lower()), Path(inner.path))
+            for subject in _folders(_unwrapped(Path(tree.path)), _Moving.subject):
+                for inner in _entries(_unwrapped(subject)):
+                    if _is_folder(inner):
+                        found.setdefault((subject.name.lower(), inner.name.lower()), _unwrapped(Path(inner.path)))
     return found
 
 
-def _numbered(folder: Path, extension: str, digits: str) -> dict[int, Path]:
+def _numbered(folder: Path, extension: str) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for entry in _entries(folder):
         stem, suffix = os.path.splitext(entry.name.lower())
-        if suffix == extension and re.fullmatch(digits, stem, re.ASCII):
+        if suffix == extension and re.fullmatch(_DIGITS, stem, re.ASCII):
             if int(stem) in found:
                 raise ValueError(f"{entry.path}: expected one {extension} file for frame {int(stem)}, "
                                  f"found {found[int(stem)].name} too")
@@ -257,8 +302,8 @@ def _numbered(folder: Path, extension: str, digits: str) -> dict[int, Path]:
     return found
 
 
-_BU4DFE = _Moving(CODES["BU-4DFE"], r"\d{3}", (".wrl",), (".jpg",), (".bnd",), True, 25.0)
-_BP4D = _Moving(CODES["BP4D"], r"\d{3,4}", (".obj", ".wrl"), (".jpg", ".bmp"), (".mtl", ".bnd"), False, 25.0)
+_BU4DFE = _Moving(CODES["BU-4DFE"], (".wrl",), (".jpg",), (".bnd",), True, 25.0)
+_BP4D = _Moving(CODES["BP4D"], (".obj", ".wrl"), (".jpg", ".bmp"), (".mtl", ".bnd"), False, 25.0)
 
 LAYOUTS = {
     "BU-3DFE": _static(("bu3dfe",), r"[FM]\d{4}", "F0001/F0001_AN01WH_F3D.wrl", _parse_bu3dfe),

@@ -4,14 +4,13 @@
     s01_c01,s01,12,20,31,negative,4;7,clips/s01_c01/*.obj,clips/s01_c01/*.jpg,60
 
 The native layout of 4DME is not public, so its holder says where the files lie. start, apex and end are frame numbers
-(the last digits of a file's name); empty start and end take all frames. The globs are relative to the folder of the
-manifest and stay in it. Sources of the fields: the published abstract and protocol of 4DME.
+(the last digits of a file's name), also written as 12.0; empty start and end take all frames. Semicolons or tabs may
+stand between the cells, further empty ones may follow, and rows that begin with # are remarks. The globs are relative
+to the folder of the manifest and stay in it. Sources of the fields: the published abstract and protocol of 4DME.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from difflib import get_close_matches
@@ -19,7 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mvlm.faces.corpora.items import EMOTIONS, FIVE, NEUTRAL, Frame, Sequence
-from mvlm.faces.corpora.layouts import Index, Layout
+from mvlm.faces.corpora.layouts import Index, Layout, of_system
+from mvlm.faces.corpora.tables import EMPTY, read_table
 from mvlm.faces.formats.files import PICTURES
 
 MANIFEST = "manifest.csv"
@@ -53,42 +53,40 @@ def read_manifest(path: Path) -> list[Clip]:
     Raises ValueError naming the file, the line and what was expected.
     """
     path = Path(path)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}, byte {error.start}: expected UTF-8, found {error.object[error.start]:#x}") from None
-    rows = csv.reader(io.StringIO(text, newline=""))
-    try:
-        header = [word.strip().lower() for word in next(rows, [])]
-        missing = [name for name in COLUMNS if name not in header]
-        if missing:
-            raise ValueError(f"{path}, line 1: expected the columns {','.join(COLUMNS)}, found none of the name "
-                             f"{', '.join(missing)}")
-        clips: dict[str, Clip] = {}
-        for row in rows:
-            if not any(cell.strip() for cell in row):
-                continue
-            at = f"{path}, line {rows.line_num}"
-            if len(row) != len(header):
-                raise ValueError(f"{at}: expected {len(header)} cells as in line 1, found {len(row)}")
-            clip = _clip(at, dict(zip(header, (cell.strip() for cell in row), strict=True)))
-            if clip.clip_id in clips:
-                raise ValueError(f"{at}: clip_id {clip.clip_id!r} is there twice")
-            clips[clip.clip_id] = clip
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {rows.line_num}: expected a row of a CSV file, found {error}") from None
+    (line, header), *rows = read_table(path) or [(1, [])]
+    header = [name.lower() for name in header]
+    _expect_columns(f"{path}, line {line}", header)
+    clips: dict[str, Clip] = {}
+    for line, cells in rows:
+        at = f"{path}, line {line}"
+        if len(cells) != len(header):
+            raise ValueError(f"{at}: expected {len(header)} cells as in the header, found {len(cells)}")
+        clip = _clip(at, dict(zip(header, cells, strict=True)))
+        if clip.clip_id in clips:
+            raise ValueError(f"{at}: clip_id {clip.clip_id!r} is there twice")
+        clips[clip.clip_id] = clip
     if not clips:
         raise ValueError(f"{path}: expected a row for each clip below the header, found none")
     return list(clips.values())
 
 
+def _expect_columns(at: str, header: list[str]) -> None:
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise ValueError(f"{at}: expected the columns {','.join(COLUMNS)}, found none of the name {', '.join(missing)}")
+    again = [name for name in COLUMNS if header.count(name) > 1]
+    if again:
+        raise ValueError(f"{at}: expected each column once, found {again[0]} again")
+
+
 def _clip(at: str, cells: dict[str, str]) -> Clip:
     def number(name: str) -> int | None:
-        if not cells[name]:
+        if cells[name].lower() in EMPTY:
             return None
-        if not re.fullmatch(r"\d{1,9}", cells[name], re.ASCII):
+        whole = re.fullmatch(r"(\d{1,9})(\.0*)?", cells[name], re.ASCII)
+        if whole is None:
             raise ValueError(f"{at}: expected a frame number or nothing as {name}, found {cells[name]!r:.40}")
-        return int(cells[name])
+        return int(whole[1])
 
     for name in ("clip_id", "subject", "emotion", "mesh_glob", "fps"):
         if not cells[name]:
@@ -107,8 +105,8 @@ def _clip(at: str, cells: dict[str, str]) -> Clip:
             raise ValueError(f"{at}: expected emotions of {', '.join(known)} with ; between, found {word!r:.40}"
                              + (f"; did you mean {near[0]!r}?" if near else ""))
     units = []
-    for word in re.split(r"[;+\s]+", cells["aus"]) if cells["aus"] else []:
-        match = re.fullmatch(r"(?:AU)?(\d{1,2})", word, re.IGNORECASE | re.ASCII)
+    for word in re.split(r"[;+\s]+", cells["aus"]) if cells["aus"].lower() not in EMPTY else []:
+        match = re.fullmatch(r"(?:AU)?(\d{1,2})(?:\.0*)?", word, re.IGNORECASE | re.ASCII)
         if match is None:
             raise ValueError(f"{at}: expected action units such as 4;7, found {word!r:.40}")
         units.append(int(match[1]))
@@ -153,7 +151,7 @@ def _matches(folder: Path, glob: str, extensions: tuple[str, ...], at: str) -> d
     home = folder.resolve()
     found: dict[int, Path] = {}
     for path in sorted(folder.glob(glob.replace("\\", "/"))):
-        if path.suffix.lower() not in extensions or path.is_dir():
+        if path.suffix.lower() not in extensions or of_system(path.name) or path.is_dir():
             continue
         if not path.resolve().is_relative_to(home):
             raise ValueError(f"{at}: expected files in {folder}, found {path}, a link that leads out of it")
@@ -177,8 +175,8 @@ def _holds(folder: Path) -> bool:
     if path is None:
         return False
     with path.open("rb") as file:
-        first = file.readline(4096).lower()
-    return b"clip_id" in first  # other tools have a manifest.csv too
+        first = file.read(4096).lower()
+    return b"clip_id" in first.replace(b"\0", b"")  # other tools have a manifest.csv too; NUL: UTF-16
 
 
 def _index(folder: Path) -> Index:

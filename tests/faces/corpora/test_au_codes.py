@@ -20,6 +20,16 @@ def test_columns_are_found_by_their_header(tmp_path):
         turned.of(2)
 
 
+@pytest.mark.parametrize("data", [
+    b"\xef\xbb\xbf0,1,2\n5,1,0\n6,9,1\n", "0,1,2\n5,1,0\n6,9,1\n".encode("utf-16"),
+    b"0;1;2\r\n5;1;0\r\n6;9;1\r\n\x1a", b"0,1,2,,\n5,1,0,,\n6,9,1,,\n,,\n", b"0.0,1,2\n5.0,1.0,0.0\n6.0,,1.0\n",
+    b"# 2014\n0\t1\t2\n5\t1\t0\n6\tNaN\t1\n\0\0"])  # fmt: skip
+def test_what_does_not_matter(tmp_path, data):
+    (tmp_path / "F001_T1.csv").write_bytes(data)
+    codes = read_occurrence(tmp_path / "F001_T1.csv")
+    assert codes.frames.tolist() == [5, 6] and codes.of(1).tolist() == [1, MISSING] and codes.of(2).tolist() == [0, 1]
+
+
 def test_a_header_of_words_has_the_columns_of_the_larger_corpus(tmp_path):
     # Listed by hand from the published order: 1,2,4,5,6,7,9-20,22,23,24,27-39.
     assert len(BP4D_PLUS) == 34 and BP4D_PLUS[5:7] == (7, 9) and BP4D_PLUS[-14:-12] == (24, 27)

@@ -124,6 +124,76 @@ def test_case_does_not_matter(tmp_path):
     assert scans["bs000_E_ANGER_0"].emotion == "anger" and scans["bs000_E_ANGER_0"].subject == "bs000"
 
 
+LEFT_BEHIND = ["._F0001", "__MACOSX/BU-3DFE/F0001/._F0001_AN01WH_F3D.wrl", ".DS_Store", "Thumbs.db", "DESKTOP.INI",
+               "F0001/._F0001_AN01WH_F3D.wrl", "F0001/.DS_Store", "F0001/Thumbs.db", "F0001/desktop.ini",
+               "F0001/._F0001_AN01WH_F2D.bmp"]  # fmt: skip
+
+
+def test_what_systems_leave_behind_is_nobodys(tmp_path):
+    make_bu3dfe(tmp_path / "BU-3DFE")
+    clean = open_corpus("BU-3DFE", tmp_path)
+    for name in (*LEFT_BEHIND, "._F0013"):
+        for place in (tmp_path, tmp_path / "BU-3DFE"):
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).touch()
+    corpus = open_corpus("BU-3DFE", tmp_path)
+    assert (corpus.scans, corpus.unknown, corpus.dropped) == (clean.scans, (), {})
+    assert corpus.fingerprint == clean.fingerprint
+
+
+@pytest.mark.parametrize("place", [
+    "Bosphorus/BosphorusDB/BosphorusDB", "Bosphorus/Bosphorus/BosphorusDB/BosphorusDB", "BosphorusDB/files",
+    "my data/Bosphorus", "download/unpacked/here"])
+def test_further_folders_above(tmp_path, place):
+    folder = make_bosphorus(tmp_path / place)
+    for root in (tmp_path, *(folder.parents[n] for n in range(place.count("/")))):
+        assert open_corpus("Bosphorus", root).folder == folder
+    for subject in BOSPHORUS:  # each subject packed by itself
+        (folder / subject).rename(tmp_path / "subject")
+        (folder / subject).mkdir()
+        (tmp_path / "subject").rename(folder / subject / subject)
+        (folder / subject / ".DS_Store").touch()
+    corpus = open_corpus("Bosphorus", tmp_path)
+    assert len(corpus.scans) == 25 and corpus.unknown == () and corpus.dropped == {}
+    assert corpus.check() == {}
+
+
+def test_all_scans_in_one_folder_and_the_folder_of_one_subject(tmp_path):
+    make_bu3dfe(tmp_path / "BU-3DFE")
+    for path in list((tmp_path / "BU-3DFE").rglob("*.*")):
+        path.rename(tmp_path / "BU-3DFE" / path.name)
+    for name in ("F0001", "F0012", "M0001"):
+        (tmp_path / "BU-3DFE" / name).rmdir()
+    (tmp_path / "BU-3DFE/notes.txt").touch()
+    corpus = open_corpus("BU-3DFE", tmp_path)
+    assert len(corpus.scans) == 75 and len({scan.subject for scan in corpus.scans}) == 3
+    assert [path.name for path in corpus.unknown] == ["notes.txt"]
+    make_bu3dfe(tmp_path / "b")
+    assert len(open_corpus("BU-3DFE", tmp_path / "b/F0012").scans) == 25
+
+
+def test_another_corpus_is_not_entered_for_being_alone(tmp_path):
+    make_bu3dfe(tmp_path / "BU-3DFE+", ["F0001WH"])
+    with pytest.raises(FileNotFoundError, match="expected BU-3DFE .* found BU-3DFE"):
+        open_corpus("BU-3DFE", tmp_path)
+
+
+def test_two_folders_of_one_corpus_are_refused(tmp_path):
+    make_bu3dfe(tmp_path / "BU-3DFE", ["F0001WH"])
+    make_bu3dfe(tmp_path / "bu_3dfe", ["F0001WH"])
+    with pytest.raises(ValueError, match="BU-3DFE: expected one folder of BU-3DFE, found .*bu_3dfe too"):
+        open_corpus("BU-3DFE", tmp_path)
+
+
+def test_a_subject_without_scans_is_dropped_and_a_circle_of_links_ends(tmp_path):
+    make_bu3dfe(tmp_path, ["F0001WH"])
+    (tmp_path / "F0002").mkdir()
+    (tmp_path / "F0003").symlink_to("F0003")
+    corpus = open_corpus("BU-3DFE", tmp_path)
+    assert corpus.dropped == {tmp_path / "F0002": "no scan such as F0001/F0001_AN01WH_F3D.wrl"}
+    assert corpus.unknown == (tmp_path / "F0003",)
+
+
 def test_two_files_of_one_scan_are_refused(tmp_path):
     make_bu3dfe(tmp_path, ["F0001WH"])
     (tmp_path / "F0001/f0001_an01wh_f3d.wrl").write_text(WRL % 0)

@@ -1,5 +1,7 @@
 """The manifest of a moving corpus: its rows, its frames, and how little a hostile one may do."""
 
+import os
+
 import pytest
 
 from mvlm.faces.corpora.manifest import COLUMNS, FIVE, read_manifest
@@ -74,7 +76,8 @@ def test_columns_are_found_by_name_and_others_left_alone(tmp_path):
     (ROW.replace("AU7", "frown"), "line 2: expected action units such as 4;7, found 'frown'"),
     (ROW.replace("s01,", ",", 1), "line 2: expected a value of|line 2: expected letters"),
     (ROW.replace("s01_c01", "../c01"), "line 2: expected letters, digits and .* in clip_id"),
-    (ROW + ",more", "line 2: expected 10 cells as in line 1, found 11"),
+    (ROW + ",more", "line 2: expected 10 cells as in the header, found 11"),
+    (ROW.replace(",60", ""), "line 2: expected 10 cells as in the header, found 9"),
     (ROW + "\n" + ROW, "line 3: clip_id 's01_c01' is there twice"),
     ("", "expected a row for each clip below the header, found none"),
     (ROW.replace("clips/a/*.obj", "../*.obj"), "line 2: expected mesh_glob relative to the manifest's folder"),
@@ -95,6 +98,47 @@ def test_what_is_refused(tmp_path, row, message):
     with pytest.raises(ValueError, match=message) as caught:
         open_corpus("4DME", tmp_path)
     assert str(caught.value).startswith(str(tmp_path / "4DME/manifest.csv"))
+
+
+AS_FOUND = {
+    "float numbers": HEADER + "\n" + ROW.replace("12,14,16", "12.0,14.,16.00").replace("4;AU7", "4.0;AU7.0"),
+    "empty cells as words": HEADER + "\n" + ROW.replace("14", "NaN"),
+    "commas behind": f"{HEADER},,\n{ROW},,,\n,,,\n",
+    "commas behind the rows alone": f"{HEADER}\n{ROW},,",
+    "commas behind the header alone": f"{HEADER},,\n{ROW}",
+    "remarks and empty lines": f"# made by hand, 2024\n\n{HEADER}\n\n# {ROW}\n{ROW}\n",
+    "semicolons": f"{HEADER}\n{ROW}".replace(",", "\t").replace("4;AU7", '"4;AU7"').replace("\t", ";"),
+    "tabs": f"{HEADER}\n{ROW}".replace(",", "\t"),
+    "carriage returns": f"{HEADER}\r{ROW}\r",
+    "Ctrl-Z": f"{HEADER}\n{ROW}\n\x1a",
+    "NUL": f"{HEADER}\n{ROW}\n\0\0\0",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("text", AS_FOUND.values(), ids=AS_FOUND)
+def test_what_does_not_matter(tmp_path, text, encoding):
+    folder = make(tmp_path / "4DME", ROW)
+    (expected,) = read_manifest(folder / "manifest.csv")
+    (folder / "manifest.csv").write_bytes(text.encode(encoding))
+    (clip,) = read_manifest(folder / "manifest.csv")
+    assert clip == (expected._replace(apex=None) if "NaN" in text else expected)
+    for name in ("._mesh_0012.obj", "._tex_0012.jpg", ".DS_Store"):
+        (folder / "clips/a" / name).write_text("left behind by a Mac")
+    assert [frame.path.name for frame in opened(tmp_path)[0].frames] == [f"mesh_{n:04d}.obj" for n in range(12, 17)]
+
+
+def test_names_of_meshes_in_any_letters(tmp_path):
+    folder = make(tmp_path, "a,s,,,,surprise,,clips/c/*,,25")
+    (folder / "clips/c").mkdir()
+    first = open_corpus_with(folder, b"f\xfcr_1.obj").fingerprint
+    (folder / "clips/c" / os.fsdecode(b"f\xfcr_1.obj")).unlink()
+    assert open_corpus_with(folder, "für_1.obj".encode()).fingerprint != first
+
+
+def open_corpus_with(folder, name):
+    (folder / "clips/c" / os.fsdecode(name)).write_text(OBJ.format(1))
+    return open_corpus("4DME", folder)
 
 
 def test_a_link_that_leads_out_is_refused(tmp_path):
@@ -122,6 +166,8 @@ def test_a_file_without_a_number_is_refused(tmp_path):
     (b"clip_id\xff\n", "byte 7: expected UTF-8, found 0xff"),
     (b"clip_id," * 20_000, "line 1: expected the columns"),
     (HEADER.encode() + b'\n"' + b"x" * 200_000, "line 2: expected a row of a CSV file|line 2: expected 10 cells"),
+    (HEADER.encode() + b",start\n", "line 1: expected each column once, found start again"),
+    (b"# clip_id\n\n" + HEADER[1:].encode(), "line 3: expected the columns clip_id,.*none of the name clip_id"),
 ])  # fmt: skip
 def test_a_manifest_that_is_none(tmp_path, content, message):
     (tmp_path / "manifest.csv").write_bytes(content)
