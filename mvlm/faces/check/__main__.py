@@ -13,6 +13,8 @@ Exit status: 0, 1 with any LOOK or without any corpus, 2 for a wrong command lin
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 import textwrap
 import time
@@ -42,27 +44,34 @@ VIEWS, SIZE = 3, 64  # of the cost: quick profile
 SUBJECTS = {"BU-3DFE": 100, "Bosphorus": 105, "BU-4DFE": 101, "BP4D": 41}
 ITEMS = {"BU-3DFE": 2500, "Bosphorus": 4666, "BU-4DFE": 606, "BP4D": 328}
 COMPLETE = 65  # subjects of Bosphorus with all six emotions
+_LONGEST_NAME = 80  # letters
 _OPEN = "check that the copy is complete and unpacked; DATA.md shows the tree of folders"
 
 
 def look(folder: Path | str) -> dict[str, list[Finding]]:
     """Findings by corpus, for each that the folder holds, named or as itself. Raises FileNotFoundError for none."""
     folder = Path(folder)
+    if not os.path.isdir(folder):
+        raise _nothing(folder, "no such folder")
+    inside = sorted(os.listdir(folder))
     found: dict[str, list[Finding]] = {}
     for name in CORPORA:
         try:
             corpus = in_folder(name, folder)
         except FileNotFoundError:
             continue
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             found[name] = [Finding("LOOK", "folder", str(error), _OPEN)]
         else:
             found[name] = list(_findings(corpus))
     if not found:
-        inside = sorted(path.name for path in folder.iterdir())[:5] if folder.is_dir() else None
-        there = "no such folder" if inside is None else ", ".join(inside) or "an empty folder"
-        raise FileNotFoundError(f"{folder}: expected one of {', '.join(CORPORA)} as DATA.md shows it, found {there}")
+        raise _nothing(folder, some(inside, 5) or "an empty folder")
     return found
+
+
+def _nothing(folder: Path, found: str) -> FileNotFoundError:
+    said = f"{str(folder):.400}: expected one of {', '.join(CORPORA)} as DATA.md shows it, found {found}"
+    return FileNotFoundError(said)
 
 
 def report(found: dict[str, list[Finding]]) -> str:
@@ -72,14 +81,19 @@ def report(found: dict[str, list[Finding]]) -> str:
         lines.append(name)
         for finding in findings:
             head = f"  {finding.level:<5} {finding.topic:<12} "
-            lines += textwrap.wrap(finding.text, 116, initial_indent=head, subsequent_indent=" " * len(head))
+            lines += textwrap.wrap(_shown(finding.text), 116, initial_indent=head, subsequent_indent=" " * len(head))
             if finding.advice:
-                lines += textwrap.wrap(finding.advice, 116, initial_indent=" " * len(head) + "-> ",
+                lines += textwrap.wrap(_shown(finding.advice), 116, initial_indent=" " * len(head) + "-> ",
                                        subsequent_indent=" " * (len(head) + 3))
         lines.append("")
     count = sum(finding.level == "LOOK" for findings in found.values() for finding in findings)
     lines.append(f"{count} to look at." if count else "Nothing to look at: ready for `make tables DATA=...`.")
     return "\n".join(lines)
+
+
+def _shown(text: str) -> str:
+    """A text as it can be shown: what stands for no letter, or would move the terminal's cursor, as its number."""
+    return re.sub(r"[^ ]", lambda one: one[0] if one[0].isprintable() else ascii(one[0])[1:-1], text)
 
 
 def _findings(corpus: Corpus) -> Iterator[Finding]:
@@ -139,9 +153,14 @@ def _counts(corpus: Corpus) -> Iterator[Finding]:
 
 
 def _left_out(corpus: Corpus) -> Iterator[Finding]:
-    if corpus.dropped:
-        yield Finding("NOTE", "dropped", f"{len(corpus.dropped)} frames or folders take no part: "
-                      + some([f"{_short(path, corpus)} ({why})" for path, why in corpus.dropped.items()]))
+    lost = {path for path in corpus.dropped if path.is_dir()}
+    what = "subjects" if corpus.scans else "subjects or sequences"
+    for level, topic, kind, chosen in (("LOOK", "left out", what, lost),
+                                       ("NOTE", "dropped", "frames", corpus.dropped.keys() - lost)):
+        if chosen:
+            said = [f"{_short(path, corpus)} ({why})" for path, why in corpus.dropped.items() if path in chosen]
+            yield Finding(level, topic, f"{len(chosen)} {kind} take no part: {some(said)}", "" if level == "NOTE" else
+                          "complete these folders if the corpus has more there; DATA.md shows the names of the files")
     if corpus.unknown:
         share = len(corpus.unknown) / (len(corpus.unknown) + len(corpus.files)
                                        + sum(len(sequence.frames) for sequence in corpus.sequences))
@@ -155,7 +174,8 @@ def _left_out(corpus: Corpus) -> Iterator[Finding]:
 
 
 def _short(path: Path, corpus: Corpus) -> str:
-    return path.relative_to(corpus.folder).as_posix()
+    name = path.relative_to(corpus.folder).as_posix()
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME // 2]}...{name[-_LONGEST_NAME // 2:]}"
 
 
 # -- the cost ---------------------------------------------------------------------------------------------------------
@@ -197,10 +217,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mvlm.faces.check", description="A first look at licensed corpora.")
     parser.add_argument("folder", type=Path, help="holds one or several corpora, or is one; DATA.md shows the trees")
     folder = parser.parse_args(arguments).folder
+    for stream in (sys.stdout, sys.stderr):  # a terminal of few letters shows the others as numbers
+        stream.reconfigure(errors="backslashreplace")
     try:
         found = look(folder)
     except OSError as error:
-        print(error, file=sys.stderr)
+        print(_shown(str(error)), file=sys.stderr)
         return 1
     print(report(found))
     return int(any(finding.level == "LOOK" for findings in found.values() for finding in findings))

@@ -1,5 +1,8 @@
 """The first look at a licensed folder: each probe sees its own fault, and an intact folder gives none."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +17,9 @@ from mvlm.faces.corpora.items import Scan
 from mvlm.faces.corpora.manifest import COLUMNS
 from mvlm.faces.formats.bnt import MISSING, write_bnt
 from mvlm.faces.formats.by_extension import write_mesh
-from mvlm.faces.formats.landmarks import BND_NAMES, LM3_NAMES, write_lm3
+from mvlm.faces.formats.landmarks import BND_NAMES, LM3_NAMES, read_lm2, write_lm3
 from mvlm.faces.pose import find_pose
+from mvlm.settings import ROOT
 from mvlm.twins.head.head import head, random_identity
 from mvlm.twins.sensors import rotation
 
@@ -174,6 +178,45 @@ def test_folders_that_hold_no_corpus_or_a_contradiction(tmp_path, capsys):
     assert caught.value.code == 2
 
 
+def test_a_sequence_that_is_left_out_is_looked_at(tmp_path, capsys):
+    make_bu4dfe(tmp_path)
+    for path in (tmp_path / "BU-4DFE/F001/Sad").glob("*.jpg"):
+        path.unlink()
+    (tmp_path / "BU-4DFE/M001/Fear/001.jpg").unlink()
+    (tmp_path / "BU-4DFE/M002").mkdir()
+    assert main([str(tmp_path)]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "LOOK left out 2 subjects or sequences take no part: F001/Sad (no frame with .wrl and picture), M002" in said
+    assert "NOTE dropped 3 frames take no part" in said and "1 to look at." in said
+
+
+NAMES = [b"f\xfcr.txt", b"a\nb.txt", b"\x1b[2J.txt", "ж.txt".encode(), b"x" * 251 + b".txt", b"\xe2\x80\xae.txt"]
+
+
+@pytest.mark.parametrize("letters", ["ascii:strict", "latin-1:strict", "utf-8:strict"])
+def test_names_of_any_letters_are_shown_on_any_terminal(tmp_path, letters):
+    """In a process of its own, whose letters are set as terminals set them."""
+    place = tmp_path / "BU-3DFE" / "F0001"
+    place.mkdir(parents=True)
+    (place / "F0001_AN01WH_F3D.wrl").touch()
+    for name in NAMES:
+        (place / os.fsdecode(name)).touch()
+        (tmp_path / "BU-3DFE" / os.fsdecode(name)).mkdir()
+    checked = subprocess.run([sys.executable, "-m", "mvlm.faces.check", tmp_path / "BU-3DFE"], cwd=ROOT, text=False,
+                             env=os.environ | {"PYTHONIOENCODING": letters}, capture_output=True)
+    said = checked.stdout.decode(letters.partition(":")[0])
+    assert checked.returncode == 1 and b"Traceback" not in checked.stderr
+    assert "LOOK  unknown      12 names are not of the corpus" in said and "and 9 more" in said
+    assert all(character.isprintable() for line in said.splitlines() for character in line)
+    assert max(map(len, said.splitlines())) <= 120
+
+
+def test_a_folder_whose_name_cannot_be(capsys):
+    for name in ("x" * 5000, "a\nb", os.fsdecode(b"f\xfcr")):
+        assert main([name]) == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 # -- Bosphorus --------------------------------------------------------------------------------------------------------
 
 EMOTIONS = ("ANGER", "DISGUST", "FEAR", "HAPPY", "SADNESS", "SURPRISE")
@@ -224,7 +267,7 @@ def test_a_picture_counted_from_the_bottom_is_seen(tmp_path):
     assert "pixels" in looked_at(make_bosphorus(tmp_path, from_top=False))
     (tmp_path / "Bosphorus/BosphorusDB/bs000/bs000_N_N_0.lm2").write_text("Labels:\n2D Image coordinates:\n1 2\n")
     with pytest.raises(ValueError, match="bs000_N_N_0.lm2: expected `Labels:`"):
-        measurements.read_lm2(tmp_path / "Bosphorus/BosphorusDB/bs000/bs000_N_N_0.lm2")
+        read_lm2(tmp_path / "Bosphorus/BosphorusDB/bs000/bs000_N_N_0.lm2")
 
 
 # -- BP4D and 4DME ----------------------------------------------------------------------------------------------------
