@@ -49,9 +49,19 @@ HOSTILE = {
     "polygons of all sizes.ply": BINARY + XYZ % 4 + FACES % N + bytes(12) + b"\3\0\1\2\4\0\1\2\3" * (N // 2),
     "empty polygons.ply": BINARY + XYZ % 3 + FACES % (2 * N) + bytes(9) + b"\1\0\0" * N,
     "comments.ply": b"ply\n" + b"comment\n" * N,
+    "vendors.ply": b"ply\nformat ascii 1.0\n" + b"v 1\n" * 16_000 + XYZ % 3 + FACES % 1 + b"0 0 0\n" * 3 + b"3 0 1 2\n",
+    "properties.ply": BINARY + XYZ % 500 + b"property uchar a\n" * 3000 + FACES % 1 + bytes(3003 * 500) + b"\3\0\1\2",
+    "lists.ply": BINARY + XYZ % (N // 16) + b"property list uchar char a\n" * 45 + FACES % 1
+                 + (bytes(48) + b"\0\0\0\1\0" + bytes(44)) * (N // 32) + b"\3\0\1\2",
+    "one strip.ply": BINARY + XYZ % 3 + b"element tristrips 1\nproperty list int uchar vertex_indices\nend_header\n"
+                     + bytes(9) + (3 * N).to_bytes(4, "little") + b"\0\1\2" * N,
+    "longer lines.ply": b"ply\nformat ascii 1.0\n" + XYZ % 3 + FACES % (N // 4) + b"0 0 0\n" * 3
+                        + b"3 0 1 2 9 9\n" * (N // 4),
+    "remarks.ply": b"ply\nformat ascii 1.0\n" + XYZ % 3 + FACES % 1 + b"0 0 0\n#\n" * 3 + b"#\n" * N + b"3 0 1 2\n",
     "rows.bnd": b"0 0 0 0\n" * N,
     "line ends.bnd": b"\n" * N,
     "words.bnd": b"0 " * N,
+    "hidden.bnd": b"-1\n" * 83 + b"a\n" * (N // 8),
     "pairs.lm3": b"999999 landmarks:\n" + b"a\n1 2 3\n" * (N // 4),
     "labels.lm3": b"%d landmarks:\n" % (N // 8) + b"".join(b"a%d\n1 2 3\n" % i for i in range(N // 8)),
     "remarks.lm3": b"*\n" * N,
