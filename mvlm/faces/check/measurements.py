@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mvlm.faces.formats.bnt import missing, read_bnt
+from mvlm.faces.formats.files import read_text
 from mvlm.faces.formats.landmarks import bnd_on_mesh, other_side, read_lm2, read_lm3
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import find_pose
@@ -86,6 +87,19 @@ def outward(mesh: Mesh) -> bool:
     return bool(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2].sum() > 0)
 
 
+def _levels(texture: Path | np.ndarray) -> np.ndarray:
+    """(H, W, 3) of a picture."""
+    if isinstance(texture, np.ndarray):
+        return texture
+    from PIL import Image
+
+    try:
+        with Image.open(texture) as opened:
+            return np.asarray(opened.convert("RGB"))
+    except (Image.DecompressionBombError, SyntaxError) as error:  # SyntaxError: of Pillow, for a damaged .png
+        raise ValueError(f"{texture}: expected a picture of a face, found {error}") from None
+
+
 def texture_evidence(mesh: Mesh) -> float | None:
     """How much better the picture fits with v as read than with 1 - v: above 0 it does; None without a texture.
 
@@ -95,13 +109,7 @@ def texture_evidence(mesh: Mesh) -> float | None:
     """
     if mesh.texture_coordinates is None or mesh.texture is None:
         return None
-    from PIL import Image
-
-    try:
-        with Image.open(mesh.texture) as opened:
-            picture = np.asarray(opened.convert("RGB"), dtype=np.float64)
-    except (Image.DecompressionBombError, SyntaxError) as error:  # SyntaxError: of Pillow, for a damaged .png
-        raise ValueError(f"{mesh.texture}: expected a picture of a face, found {error}") from None
+    picture = _levels(mesh.texture)
     corners = mesh.triangles if mesh.texture_triangles is None else mesh.texture_triangles
     coordinates = np.full((len(mesh.vertices), 2), np.nan)
     coordinates[mesh.triangles] = mesh.texture_coordinates[corners]
@@ -114,7 +122,7 @@ def texture_evidence(mesh: Mesh) -> float | None:
     for v in (1 - coordinates[:, 1], coordinates[:, 1]):  # from the top
         place = np.stack([v, coordinates[:, 0]], axis=1) * picture.shape[:2]
         row, column = np.clip(place, 0, np.array(picture.shape[:2]) - 1).astype(int).T
-        colour = picture[row, column]
+        colour = picture[row, column].astype(np.float64)
         light, red = colour.mean(axis=1), colour[:, 0] - colour[:, 1:].mean(axis=1)
         light, red = ((values - np.median(values)) / (values.std() + 1e-9) for values in (light, red))
         scores.append(max((red[mouth].mean() - light[brow].mean() for brow, mouth in guesses), default=np.nan))
@@ -162,7 +170,7 @@ class Vrml(NamedTuple):
 
 def vrml(path: Path) -> Vrml:
     """Measures the text of a .wrl file that `read_mesh` has read."""
-    data = path.read_bytes()
+    data = read_text(path)
     start = re.search(rb"\bCoordinate\s*\{\s*point\s*\[\s*", data)
     index = re.search(rb"\bcoordIndex\s*\[([^\]]*)", data)
     sizes = [len(polygon.split()) for polygon in re.split(rb"-1\b", index[1].replace(b",", b" "))] if index else []

@@ -13,7 +13,8 @@ there may be further ones of the same name, or alone in theirs.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+import warnings
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mvlm.faces.corpora.items import Scan, Sequence, evenly_spaced
 from mvlm.faces.corpora.layouts import LAYOUTS, Layout, of_system, plain
 from mvlm.faces.corpora.manifest import LAYOUT as MANIFEST_LAYOUT
 from mvlm.faces.formats.by_extension import read_mesh
+from mvlm.faces.formats.files import PictureWarning
 from mvlm.faces.mesh import Mesh
 from mvlm.settings import nearest
 
@@ -71,7 +73,7 @@ class Corpus:
         """The mesh of a scan. Raises as `mvlm.faces.read_mesh` does."""
         if scan.path is None:
             raise ValueError(f"{scan.name}: expected a scan of the corpus in {self.folder}, found one without a file")
-        return read_mesh(scan.path)
+        return _read(scan.path)
 
     def read_frame(self, sequence: Sequence, place: int) -> Mesh:
         """The mesh of a frame by its place, 0 .. len(sequence.frames) - 1. Raises as `mvlm.faces.read_mesh` does."""
@@ -79,10 +81,7 @@ class Corpus:
         if frame.path is None:
             raise ValueError(f"{sequence.name}, frame {frame.number}: expected a frame of the corpus in {self.folder}, "
                              "found one without a file")
-        mesh = read_mesh(frame.path, frame.landmarks)
-        if frame.texture is None or mesh.texture_coordinates is None:
-            return mesh
-        return replace(mesh, texture=frame.texture)
+        return _read(frame.path, frame.landmarks, frame.texture)
 
     def check(self, frames: int = SAMPLED_FRAMES) -> dict[Path, str]:
         """Reads every scan, or this many frames of every sequence: those that `evenly_spaced` chooses, as views do.
@@ -128,6 +127,13 @@ class Corpus:
                 with path.open("rb") as file:
                     digest.update(file.read(SAMPLED_BYTES))
         return digest.hexdigest()[:16]
+
+
+def _read(path: Path, landmarks: Path | None = None, picture: Path | None = None) -> Mesh:
+    with warnings.catch_warnings():
+        # Which scans lack a picture is said where pictures matter: by the check, and by the channel that shows them.
+        warnings.simplefilter("ignore", PictureWarning)
+        return read_mesh(path, landmarks, picture=picture)
 
 
 def _size(path: Path) -> int | None:

@@ -16,6 +16,7 @@ from mvlm.faces.formats.bnt import grid_mesh, mesh_grid, read_bnt, read_bnt_mesh
 from mvlm.faces.formats.files import beside
 from mvlm.faces.formats.landmarks import BND_NAMES, LM3_NAMES, read_bnd, read_lm3, write_bnd, write_lm3
 from mvlm.faces.formats.obj import read_obj, write_obj
+from mvlm.faces.formats.pictures import with_picture
 from mvlm.faces.formats.ply import read_ply, write_ply
 from mvlm.faces.formats.vrml import read_vrml, write_vrml
 from mvlm.faces.mesh import Mesh
@@ -27,14 +28,18 @@ _WRITERS = {".wrl": write_vrml, ".obj": write_obj, ".ply": write_ply}
 _LANDMARKS = {".wrl": ".bnd", ".obj": ".bnd", ".bnt": ".lm3", ".ply": ".bnd"}
 
 
-def read_mesh(path: Path | str, landmarks: Path | str | None = None) -> Mesh:
+def read_mesh(
+    path: Path | str, landmarks: Path | str | None = None, *, picture: Path | None = None
+) -> Mesh:
     """Reads a mesh and its landmarks.
 
     path:      a .wrl, .obj, .bnt or .ply
     landmarks: a .bnd (names "left eye 0" .. "contour 14") or .lm3 (names "nose tip" ...); None: the file of the same
                name beside the mesh if there is one, a .lm3 for a .bnt, a .bnd for the others
+    picture:   of the mesh, if it has texture coordinates; None: what the mesh file names, or the one of its name
 
     "left" in a landmark's name is the subject's left (+x on a frontal face), whichever way the file has it.
+    Warns, naming the file, of a picture that is not there (PictureWarning) and of what is left out (LeftOutWarning).
     Raises FileNotFoundError, or ValueError naming the file, the place in it and what was expected there.
     """
     path = Path(path)
@@ -45,7 +50,7 @@ def read_mesh(path: Path | str, landmarks: Path | str | None = None) -> Mesh:
         if landmarks.suffix.lower() not in (".bnd", ".lm3"):
             raise ValueError(f"{landmarks}: expected landmarks with the extension .bnd or .lm3")
         _check_file(landmarks, "a file of landmarks")
-    mesh = _READERS[extension](path)
+    mesh = with_picture(_READERS[extension](path), picture)
     landmarks = landmarks or beside(path, [path.stem + _LANDMARKS[extension]])
     if landmarks is None:
         return mesh
