@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from unicodedata import normalize
 from urllib.parse import unquote
@@ -22,6 +22,10 @@ _MOST_PACKED = 64  # times its size; coordinates of a scan are packed to a third
 
 class PictureWarning(UserWarning):
     """A mesh names a picture that is not there, or more of them than a mesh can have."""
+
+
+class LeftOutWarning(UserWarning):
+    """A part of a file that is not read."""
 
 
 def read_whole(path: Path, largest: int = LARGEST) -> bytes:
@@ -137,7 +141,7 @@ def spellings(reference: str | bytes) -> list[str]:
     found = {}
     for text in [reference] if isinstance(reference, str) else _decoded(reference):
         name = last_part(text.strip().strip("\"'")).strip()
-        found |= dict.fromkeys((name, unquote(name), re.split("[?#]", name)[0]))
+        found |= dict.fromkeys((name, unquote(name), re.split("[?#]", name)[0].strip()))
     return [name for name in found if name]
 
 
@@ -167,6 +171,16 @@ def picture_beside(path: Path, references: Iterable[str | bytes], fallbacks: Ite
     if found is None and (looked := ", ".join(repr(group[0]) for group in groups if group)):
         warnings.warn(f"{path}: expected the picture {looked:.200} in its folder, found none", PictureWarning, 2)
     return found
+
+
+def one_picture(path: Path, pictures: Collection[Path | None]) -> Path | None:
+    """The picture of all parts of a mesh; None, with a warning, if they have several."""
+    found = sorted({picture.name for picture in pictures if picture is not None})
+    if len(found) > 1:
+        said = f"{', '.join(map(repr, found)):.200}"
+        warnings.warn(f"{path}: expected one picture, found {said}: the mesh has none", PictureWarning, 2)
+        return None
+    return next((picture for picture in pictures if picture is not None), None)
 
 
 def _with_others(names: list[str]) -> list[str]:

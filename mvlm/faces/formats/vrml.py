@@ -1,260 +1,268 @@
-"""The subset of VRML 2.0 that BU-3DFE and BU-4DFE use: one Shape with one IndexedFaceSet.
+"""VRML 2.0 as BU-3DFE and BU-4DFE use it, and as other writers may: indexed face sets under groups and transforms.
 
-The nodes of a file are parsed in full, whatever their order and layout, but a list of numbers is only located on the
-way and then read in one vectorised call; so a scan costs about what reading its numbers costs.
+What a viewer would show is what is read, in one rule for all formats: several surfaces become one mesh in the order of
+the file, each moved, turned and scaled as the file says; of an LOD its first level, of a Switch its choice. What is no
+surface (materials, cameras, lights, lines, prototypes) is passed over; a surface of another kind (a box, another file)
+is left out with a warning beside a face, and refused without one. A mesh has one picture: surfaces with different ones
+have none, and are said to.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
-from dataclasses import dataclass, field
-from itertools import count
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from mvlm.cache.files import replacing
-from mvlm.faces.formats.files import picture_beside, read_whole
-from mvlm.faces.formats.numbers import Misread, fans, misread, numbers
+from mvlm.faces.formats.files import LeftOutWarning, PictureWarning, one_picture, picture_beside
+from mvlm.faces.formats.numbers import Misread, expect_polygons, fans, misread, numbers
+from mvlm.faces.formats.polygons import repeating
+from mvlm.faces.formats.vrml_nodes import MOST, STRING, Document, Node, Span
 from mvlm.faces.mesh import Mesh
 
-_TOKEN = re.compile(rb'\s*([{}\[\]"]|[^\s{}\[\]"]+)')
-_NUMBERS = re.compile(rb'(?:\s*+[+-]?\.?[0-9][^\s{}\[\]"]*+)++')
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)  # possessive: nothing to remember for each byte
-_NOT_A_NUMBER = re.compile(rb"#(IND|INF|QNAN|SNAN)", re.IGNORECASE)  # as in 1.#IND, written by some C libraries
-_LISTS_OF_NUMBERS = (b"point", b"coordIndex", b"texCoordIndex")
-_DEEPEST = 64  # nodes within nodes; real files have about six
-_MOST = 10_000  # nodes, routes and fields of a file; real ones have about thirty
-_MOST_REMARKS = 100_000  # strings and comments; one for each vertex would still be read
-
-Span = tuple[int, int]  # from, to: bytes of the file
+_NO_SURFACE = (b"PointSet", b"IndexedLineSet", b"Text")  # beside it, not a part of it
+_NEAR = 1e-9  # the identity: coordinates stay as they are written, whatever 2 pi was written as
+_MOST_REPEATS = 4  # what a file shows by USE, as often as it holds it; two eyes may be one node
 Polygons = tuple[np.ndarray, np.ndarray, np.ndarray]  # corners with -1 after each polygon, first places, sizes
+
+
+class _Surface(NamedTuple):
+    """A face set in its place, as `Mesh` has it; and what its picture may be called."""
+
+    vertices: np.ndarray
+    triangles: np.ndarray
+    coordinates: np.ndarray | None = None
+    corners: np.ndarray | None = None
+    urls: tuple[bytes, ...] = ()
 
 
 def read_vrml(path: Path) -> Mesh:
     """Reads a .wrl file, without landmarks: polygons cut into fans, the picture found by its url or by its name.
 
-    Raises ValueError naming the file, the line and what was expected.
+    Raises ValueError naming the file, the line and what was expected. Warns of what is left out.
     """
-    path = Path(path)
-    return _Document(path, read_whole(path)).mesh()
+    return _Scene(Document(Path(path))).mesh()
 
 
-@dataclass
-class _Node:
-    kind: bytes
-    at: int
-    fields: dict[bytes, object] = field(default_factory=dict)  # Span of a plain value, _Node, or list of _Node
-
-
-class _Document:
-    def __init__(self, path: Path, data: bytes) -> None:
-        self.path, self.data, self.position = path, data, 3 if data.startswith(codecs.BOM_UTF8) else 0
-        self.nodes: list[_Node] = []
-        self.parts = 0  # nodes and fields so far
-        if not re.match(rb"(\xef\xbb\xbf)?#VRML[ \t]+V2\.0", data):
-            raise self.error(0, "`#VRML V2.0 utf8`", repr(data[:20].decode("latin-1")) if data else "an empty file")
-        self.text = self.without_comments()
-        while self.peek() is not None:
-            self.statement(0)
-
-    def error(self, at: int, expected: str, found: str) -> ValueError:
-        line = self.data.count(b"\n", 0, at) + 1
-        return ValueError(f"{self.path}, line {line}: expected {expected}, found {found:.100}")
-
-    # -- words ------------------------------------------------------------------------------------------------------
-
-    def without_comments(self) -> bytes:
-        """The file with comments and commas blanked and strings filled with x: brackets in them mean nothing.
-
-        Every other byte keeps its place: what a string says is read from `data`.
-        """
-        text, at = bytearray(self.data), 0
-        quote, sharp = self.data.find(b'"'), self.data.find(b"#")
-        for number in count():
-            if quote < 0 and sharp < 0:
-                break
-            if number == _MOST_REMARKS:
-                raise self.error(at, f"at most {_MOST_REMARKS} strings and comments", "more of them")
-            if sharp < 0 or 0 <= quote < sharp:
-                string = _STRING.match(self.data, quote)
-                if string is None:
-                    raise self.error(quote, "a closing quote", "the end of the file")
-                at = string.end()
-                text[quote + 1:at - 1] = b"x" * (at - quote - 2)
-            else:
-                if self.data[sharp - 1:sharp] == b"." and _NOT_A_NUMBER.match(self.data, sharp):
-                    word = self.data[sharp - 2:sharp + 5].split()[0].decode("latin-1")
-                    raise self.error(sharp, "a number", word)
-                at = self.data.find(b"\n", sharp)
-                at = len(self.data) if at < 0 else at
-                carriage_return = self.data.find(b"\r", sharp, at)
-                at = at if carriage_return < 0 else carriage_return
-                text[sharp:at] = b" " * (at - sharp)
-            quote = quote if quote < 0 or quote >= at else self.data.find(b'"', at)
-            sharp = sharp if sharp < 0 or sharp >= at else self.data.find(b"#", at)
-        return bytes(text).replace(b",", b" ")  # a comma is white space
-
-    def peek(self) -> bytes | None:
-        match = _TOKEN.match(self.text, self.position)
-        return match[1] if match else None
-
-    def take(self, expected: str) -> tuple[bytes, int]:
-        """The next word and where it starts; `expected` says what the grammar wants, for the error at the end."""
-        match = _TOKEN.match(self.text, self.position)
-        if match is None:
-            raise self.error(len(self.data), expected, "the end of the file: truncated?")
-        self.position = match.end()
-        return match[1], match.start(1)
-
-    # -- nodes ------------------------------------------------------------------------------------------------------
-
-    def statement(self, depth: int) -> _Node | None:
-        word, at = self.take("a node")
-        if word == b"ROUTE":  # ROUTE a.b TO c.d moves no vertex of a file that is only looked at
-            self.count_part(at)
-            for _ in range(3):
-                self.take("the rest of a ROUTE")
-            return None
-        if word == b"NULL":
-            return None
-        if word == b"DEF":
-            self.take("a name after DEF")
-            word, at = self.take("a node")
-        if word in (b"USE", b"PROTO", b"EXTERNPROTO") or not word[:1].isalpha() and word[:1] != b"_":
-            raise self.error(at, "a node", repr(word.decode("latin-1")))
-        if depth > _DEEPEST:
-            raise self.error(at, f"nodes at most {_DEEPEST} deep", "deeper ones")
-        self.count_part(at)
-        node = _Node(word, at)
-        self.nodes.append(node)
-        brace, at = self.take(f"{{ after {word.decode('latin-1')}")
-        if brace != b"{":
-            raise self.error(at, f"{{ after {word.decode('latin-1')}", repr(brace.decode("latin-1")))
-        while True:
-            name, at = self.take(f"}} of {word.decode('latin-1')}")
-            if name == b"}":
-                return node
-            if not name[:1].isalpha() and name[:1] != b"_":
-                raise self.error(at, f"a field of {word.decode('latin-1')}", repr(name.decode("latin-1")))
-            if name in node.fields:
-                raise self.error(at, f"one {name.decode()} in {word.decode('latin-1')}", "a second one")
-            self.count_part(at)
-            node.fields[name] = self.value(name, depth)
-
-    def count_part(self, at: int) -> None:
-        self.parts += 1
-        if self.parts > _MOST:
-            raise self.error(at, f"at most {_MOST} nodes, routes and fields", "more of them")
-
-    def value(self, name: bytes, depth: int) -> object:
-        word, at = self.take(f"a value of {name.decode('latin-1')}")
-        if word == b"[":
-            first = self.peek()
-            if name in _LISTS_OF_NUMBERS or first is None or not first[:1].isalpha():
-                end = self.text.find(b"]", self.position)
-                if end < 0:
-                    raise self.error(at, f"a ] that closes {name.decode('latin-1')} [", "none: truncated?")
-                span = (self.position, end)
-                self.position = end + 1
-                return span
-            nodes = []
-            while self.peek() != b"]":
-                nodes.append(self.statement(depth + 1))
-            self.position = self.text.find(b"]", self.position) + 1
-            return [node for node in nodes if node is not None]
-        if word == b'"':
-            self.position = self.text.find(b'"', self.position) + 1
-            return at, self.position
-        if plain := _NUMBERS.match(self.text, at):
-            self.position = plain.end()
-            return at, self.position
-        if word in (b"TRUE", b"FALSE"):
-            return at, self.position
-        self.position = at
-        return self.statement(depth + 1)
-
-    # -- meaning ----------------------------------------------------------------------------------------------------
+class _Scene:
+    def __init__(self, document: Document) -> None:
+        self.path, self.text, self.document, self.error = document.path, document.text, document, document.error
+        self.left_out: dict[str, int] = {}  # what -> how often
 
     def mesh(self) -> Mesh:
-        shapes = [node for node in self.nodes if node.kind == b"Shape"]
-        if len(shapes) != 1:
-            at = shapes[1].at if shapes else len(self.data)
-            raise self.error(at, "one Shape", f"{len(shapes)} of them in the file")
-        for node in self.nodes:
-            if node.kind == b"Transform":
-                self.check_identity(node)
-        faces = self.child(shapes[0], b"geometry", b"IndexedFaceSet")
-        coordinate = self.child(faces, b"coord", b"Coordinate")
-        vertices = self.rows(self.span(coordinate, b"point"), 3, "point of Coordinate")
-        polygons = self.polygons(self.span(faces, b"coordIndex"), len(vertices), "coordIndex")
-        texture = self.texture_of_faces(faces, polygons)
-        triangles = fans(*polygons)
-        if self.plain(faces, b"ccw") == b"FALSE":
-            triangles = triangles[:, ::-1]
-            if texture.get("texture_triangles") is not None:
-                texture["texture_triangles"] = texture["texture_triangles"][:, ::-1]
+        faces = []
+        for shape, place in self.shapes():
+            for geometry in shape.children(b"geometry"):
+                if geometry.kind == b"IndexedFaceSet":
+                    faces.append((shape, geometry, place))
+                elif geometry.kind not in _NO_SURFACE:
+                    self.leave_out(geometry.kind.decode("latin-1"))
+        faces = [face for face in faces if len(faces) == 1 or self.plain(face[1], b"coordIndex")]
+        if not faces:
+            found = ", ".join(self.left_out) or ("none but prototypes" if self.document.prototypes else "none")
+            raise self.error(len(self.text), "a Shape with an IndexedFaceSet", found)
+        if len(faces) > 1:
+            lists = sum(end - start for _, face, _ in faces for start, end in self.lists(face))
+            if lists > _MOST_REPEATS * len(self.text):
+                raise self.error(faces[0][1].at, f"each face set by USE at most {_MOST_REPEATS} times", "more of them")
+        surfaces = [self.surface(*face) for face in faces]
+        if self.left_out:
+            parts = ", ".join(what if number == 1 else f"{number} x {what}" for what, number in self.left_out.items())
+            warnings.warn(f"{self.path}: left out {parts:.200}", LeftOutWarning, 2)
+        firsts = np.cumsum([0, *(len(surface.vertices) for surface in surfaces[:-1])])
         try:
-            return Mesh(vertices, triangles, **texture)
+            return Mesh(_joined([surface.vertices for surface in surfaces]),
+                        _joined([surface.triangles + first if first else surface.triangles
+                                 for surface, first in zip(surfaces, firsts, strict=True)]), **self.texture(surfaces))
         except ValueError as error:
             raise ValueError(f"{self.path}: {error}") from None
 
-    def texture_of_faces(self, faces: _Node, polygons: Polygons) -> dict:
-        if faces.fields.get(b"texCoord") is None:
-            return {}
-        node = self.child(faces, b"texCoord", b"TextureCoordinate")
-        coordinates = self.rows(self.span(node, b"point"), 2, "point of TextureCoordinate")
-        texture = {"texture_coordinates": coordinates, "texture": self.picture()}
+    def leave_out(self, what: str) -> None:
+        self.left_out[what] = self.left_out.get(what, 0) + 1
+
+    # -- the scene --------------------------------------------------------------------------------------------------
+
+    def shapes(self) -> Iterator[tuple[Node, np.ndarray | None]]:
+        """The Shapes that a viewer would show, in the order of the file, and the (4, 4) that moves the points of each.
+
+        None leaves them as they are written.
+        """
+        waiting, seen = [(node, None) for node in reversed(self.document.roots)], 0
+        while waiting:
+            node, place = waiting.pop()
+            seen += 1
+            if seen + len(waiting) > MOST:
+                raise self.error(node.at, f"at most {MOST} nodes, each counted as often as it is shown", "more of them")
+            if node.kind == b"Shape":
+                yield node, place
+                continue
+            inner = node.children()
+            if node.kind == b"Transform":
+                moved = self.placement(node)
+                place = place if moved is None else moved if place is None else place @ moved
+            elif node.kind == b"LOD":
+                inner = node.children(b"level", b"children")[:1]
+            elif node.kind == b"Switch":
+                inner = self.chosen(node)
+            elif node.kind == b"Inline":
+                url = b" ".join(self.strings(node, b"url")).decode("latin-1")
+                self.leave_out(f"Inline, which is another file ({url:.60})")
+            elif node.kind.startswith(b"USE "):
+                self.leave_out(f"{node.kind.decode('latin-1')}, which is defined nowhere before")
+            waiting += [(child, place) for child in reversed(inner)]
+
+    def chosen(self, node: Node) -> list[Node]:
+        inner = node.children(b"choice", b"children")
+        if b"whichChoice" not in node.fields:
+            return []
+        which = self.numbers(self.span(node, b"whichChoice"), np.int64, "whichChoice of Switch")[0]
+        return inner[which:which + 1] if which >= 0 else []
+
+    def placement(self, node: Node) -> np.ndarray | None:
+        """(4, 4) of a Transform: T C R SR S -SR -C, as the standard has it; None if it moves nothing."""
+        center, rotation, scale, axes, translation = (self.vector(node, name, usual) for name, usual in (
+            (b"center", (0, 0, 0)), (b"rotation", (0, 0, 1, 0)), (b"scale", (1, 1, 1)),
+            (b"scaleOrientation", (0, 0, 1, 0)), (b"translation", (0, 0, 0))))
+        turn, axes = self.turn(rotation), self.turn(axes)
+        linear = turn @ axes @ np.diag(scale) @ axes.T
+        place = np.eye(4)
+        place[:3, :3], place[:3, 3] = linear, translation + center - linear @ center
+        return None if np.abs(place - np.eye(4)).max() < _NEAR else place
+
+    def turn(self, rotation: np.ndarray) -> np.ndarray:
+        """(3, 3) of an axis and an angle."""
+        length = np.linalg.norm(rotation[:3])
+        x, y, z = rotation[:3] / (length or 1)
+        cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+        return np.eye(3) + np.sin(rotation[3]) * cross + (1 - np.cos(rotation[3])) * cross @ cross
+
+    def vector(self, node: Node, name: bytes, usual: tuple[float, ...]) -> np.ndarray:
+        if name not in node.fields:
+            return np.array(usual, dtype=np.float64)
+        span, what = self.span(node, name), f"{name.decode()} of {node.kind.decode()}"
+        values = self.numbers(span, np.float64, what)
+        if len(values) != len(usual):
+            raise self.error(span[0], f"{len(usual)} numbers in {what}", str(len(values)))
+        return values
+
+    # -- a surface --------------------------------------------------------------------------------------------------
+
+    def surface(self, shape: Node, faces: Node, place: np.ndarray | None) -> _Surface:
+        points = self.child(faces, b"coord", b"Coordinate")
+        vertices = self.rows(self.span(points, b"point"), 3, "point of Coordinate")
+        polygons = self.polygons(self.span(faces, b"coordIndex"), len(vertices), "coordIndex")
+        expect_polygons(self.path, polygons[2])
+        triangles = fans(*polygons)
+        coordinates, corners = self.coordinates(shape, faces, polygons)
+        mirrored = place is not None and np.linalg.det(place[:3, :3]) < 0
+        if place is not None:
+            vertices = vertices @ place[:3, :3].T + place[:3, 3]
+        if (self.plain(faces, b"ccw") == b"FALSE") != mirrored:
+            triangles, corners = triangles[:, ::-1], None if corners is None else corners[:, ::-1]
+        return _Surface(vertices, triangles, coordinates, corners, self.urls(shape))
+
+    def coordinates(self, shape: Node, faces: Node, polygons: Polygons) -> tuple:
+        """Texture coordinates (U, 2) and their triangles, None if those of the vertices; or None twice."""
+        node = next(iter(faces.children(b"texCoord")), None)
+        if node is None or node.kind == b"TextureCoordinate" and not self.plain(node, b"point"):
+            return None, None
+        if node.kind != b"TextureCoordinate":
+            self.leave_out(node.kind.decode("latin-1"))
+            return None, None
+        values = self.rows(self.span(node, b"point"), 2, "point of TextureCoordinate")
         own = self.plain(faces, b"texCoordIndex")  # an empty list means the same as none
+        corners = None
         if not own or own == self.plain(faces, b"coordIndex"):  # the usual case, and a third of the numbers to read
             highest = int(polygons[0].max())
-            if highest >= len(coordinates):
+            if highest >= len(values):
                 raise self.error(node.at, f"a texture coordinate for vertex {highest}, as the texture has the corners "
-                                 "of coordIndex", f"{len(coordinates)} coordinates")
-            return texture
-        span = self.span(faces, b"texCoordIndex")
-        corners = self.polygons(span, len(coordinates), "texCoordIndex")
-        if not np.array_equal(corners[2], polygons[2]):
-            raise self.error(span[0], "in texCoordIndex the polygons of coordIndex, corner by corner", "others")
-        return {**texture, "texture_triangles": fans(*corners)}
+                                 "of coordIndex", f"{len(values)} coordinates")
+        else:
+            span = self.span(faces, b"texCoordIndex")
+            of_texture = self.polygons(span, len(values), "texCoordIndex")
+            if not np.array_equal(of_texture[2], polygons[2]):
+                raise self.error(span[0], "in texCoordIndex the polygons of coordIndex, corner by corner", "others")
+            corners = fans(*of_texture)
+        return self.as_shown(shape, values), corners
 
-    def picture(self) -> Path | None:
-        images = [node for node in self.nodes if node.kind == b"ImageTexture" and b"url" in node.fields]
-        references = []
-        if images:
-            start, end = self.span(images[0], b"url")
-            quoted = self.data[start:end].partition(b'"')[2].partition(b'"')[0]
-            references = [quoted]
+    def as_shown(self, shape: Node, values: np.ndarray) -> np.ndarray:
+        """Texture coordinates (U, 2) as the Shape's appearance changes them."""
+        for node in _of_appearance(shape, b"textureTransform", b"TextureTransform"):
+            center, angle, scale, shift = (self.vector(node, name, usual) for name, usual in (
+                (b"center", (0, 0)), (b"rotation", (0,)), (b"scale", (1, 1)), (b"translation", (0, 0))))
+            c, s = np.cos(angle[0]), np.sin(angle[0])
+            # -C S R C T, as the standard has it: what moves are the coordinates, not the picture.
+            values = (values + shift + center) @ np.array([[c, s], [-s, c]]) * scale - center
+        for node in _of_appearance(shape, b"texture", b"ImageTexture"):
+            for column, name in enumerate((b"repeatS", b"repeatT")):
+                if self.plain(node, name) == b"FALSE":  # its border goes on
+                    values = values.copy()
+                    values[:, column] = values[:, column].clip(0, 1)
+        return values
+
+    def urls(self, shape: Node) -> tuple[bytes, ...]:
+        for appearance in shape.children(b"appearance"):
+            for image in appearance.children(b"texture"):
+                if image.kind == b"ImageTexture":
+                    return tuple(self.strings(image, b"url"))
+                self.leave_out(image.kind.decode("latin-1"))
+        return ()
+
+    def texture(self, surfaces: list[_Surface]) -> dict:
+        """Coordinates, triangles and picture of all surfaces, if all have them."""
+        having = [surface for surface in surfaces if surface.coordinates is not None]
+        if len(having) < len(surfaces):
+            if having:
+                warnings.warn(f"{self.path}: expected texture coordinates in all {len(surfaces)} surfaces, "
+                              f"found them in {len(having)}: the mesh has none", PictureWarning, 2)
+            return {}
         stem = self.path.stem
         # By name: BU-3DFE has F0001_AN01WH_F2D.bmp for ..._F3D.wrl, BU-4DFE 000.jpg for 000.wrl.
         flat = re.sub("F3D$", "F2D", stem, flags=re.IGNORECASE)
-        return picture_beside(self.path, references, [f"{flat}.bmp", f"{stem}.bmp", f"{stem}.jpg", f"{stem}.png"])
+        names = [f"{flat}.bmp", f"{stem}.bmp", f"{stem}.jpg", f"{stem}.png"]
+        asked = dict.fromkeys(surface.urls for surface in surfaces if surface.urls) or {(): None}
+        pictures = {picture_beside(self.path, urls, names) for urls in asked}
+        picture = one_picture(self.path, pictures)
+        if len(surfaces) == 1:
+            return {"texture_coordinates": surfaces[0].coordinates, "texture_triangles": surfaces[0].corners,
+                    "texture": picture}
+        firsts = np.cumsum([0, *(len(surface.coordinates) for surface in surfaces[:-1])])
+        corners = [(surface.triangles if surface.corners is None else surface.corners) + first
+                   for surface, first in zip(surfaces, firsts, strict=True)]
+        return {"texture_coordinates": _joined([surface.coordinates for surface in surfaces]),
+                "texture_triangles": _joined(corners), "texture": picture}
 
-    def check_identity(self, node: _Node) -> None:
-        for name, wanted in ((b"translation", [0, 0, 0]), (b"scale", [1, 1, 1]), (b"rotation", [None, None, None, 0])):
-            if name in node.fields:
-                span = self.span(node, name)
-                values = self.numbers(span, np.float64, f"{name.decode()} of Transform")
-                kept = [value for value, want in zip(values, wanted, strict=False) if want is not None]
-                if len(values) != len(wanted) or kept != [want for want in wanted if want is not None]:
-                    raise self.error(span[0], "a Transform that moves nothing", f"a {name.decode()}")
+    # -- fields -----------------------------------------------------------------------------------------------------
 
-    def child(self, node: _Node, name: bytes, kind: bytes) -> _Node:
-        child = node.fields.get(name)
-        if isinstance(child, _Node) and child.kind == kind:
-            return child
-        found = child.kind.decode("latin-1") if isinstance(child, _Node) else "none"
-        raise self.error(node.at, f"{name.decode()} {kind.decode()} in {node.kind.decode()}", found)
+    def child(self, node: Node, name: bytes, kind: bytes) -> Node:
+        found = node.children(name)
+        if found and found[0].kind == kind:
+            return found[0]
+        kinds = found[0].kind.decode("latin-1") if found else "none"
+        raise self.error(node.at, f"{name.decode()} {kind.decode()} in {node.kind.decode()}", kinds)
 
-    def span(self, node: _Node, name: bytes) -> Span:
+    def span(self, node: Node, name: bytes) -> Span:
         value = node.fields.get(name)
         if isinstance(value, tuple):
             return value
         raise self.error(node.at, f"{name.decode()} with values in {node.kind.decode()}", "none")
 
-    def plain(self, node: _Node, name: bytes) -> bytes | None:
+    def plain(self, node: Node, name: bytes) -> bytes | None:
         return self.text[slice(*self.span(node, name))].strip() if name in node.fields else None
+
+    def strings(self, node: Node, name: bytes) -> list[bytes]:
+        value = node.fields.get(name)
+        found = STRING.findall(self.document.data[slice(*value)]) if isinstance(value, tuple) else []
+        return [string[1:-1].replace(b'\\"', b'"') for string in found]
+
+    def lists(self, faces: Node) -> list[Span]:
+        points = faces.children(b"coord")
+        values = [*(point.fields.get(b"point") for point in points), faces.fields.get(b"coordIndex")]
+        return [value for value in values if isinstance(value, tuple)]
 
     # -- numbers ----------------------------------------------------------------------------------------------------
 
@@ -285,10 +293,21 @@ class _Document:
             ends = np.append(ends, np.int32(len(index)))
         starts = np.concatenate([ends[:1] * 0, ends[:-1] + 1])
         sizes = ends - starts
-        if sizes.min() < 3:
-            number = int(np.flatnonzero(sizes < 3)[0])
-            raise self.error(span[0], "polygons of at least 3 corners", f"{sizes[number]} in polygon {number} (from 0)")
+        if not sizes.all():  # end marks written twice
+            starts, sizes = starts[sizes > 0], sizes[sizes > 0]
+        if (number := repeating(index, starts, sizes)) is not None:
+            raise self.error(span[0], f"-1 behind each polygon of {what}",
+                             f"a corner that comes again in polygon {number} (from 0) of {sizes[number]} corners")
         return index, starts, sizes
+
+
+def _of_appearance(shape: Node, name: bytes, kind: bytes) -> list[Node]:
+    found = [node for appearance in shape.children(b"appearance") for node in appearance.children(name)]
+    return [node for node in found if node.kind == kind]
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def write_vrml(mesh: Mesh, path: Path) -> None:

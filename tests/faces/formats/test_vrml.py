@@ -72,6 +72,10 @@ def swap(old, new):
     return PLAIN.replace(old, new)
 
 
+def before(text):
+    return swap("Group {", text + "\nGroup {")
+
+
 VARIANTS = {
     "plain": PLAIN,
     "crlf": PLAIN.replace("\n", "\r\n"),
@@ -98,6 +102,8 @@ VARIANTS = {
     "index first": swap(FACES, "").replace("coord C", FACES + "coord C"),
     "no texCoordIndex": swap(TEXTURE_INDEX, ""),
     "empty texCoordIndex": swap(TEXTURE_INDEX, "texCoordIndex [ ]\n"),
+    "empty texture": swap(TEXTURE, "texCoord TextureCoordinate { point [ , ] }\n"),
+    "texture without points": swap(TEXTURE, "texCoord TextureCoordinate { }\n"),
     "null texture": swap(TEXTURE, "texCoord NULL\n"),
     "no texture coordinates": swap(TEXTURE, ""),
     "seam": swap(TEXTURE, "texCoord TextureCoordinate { point [ 0 0 1 0 1 1 0 1 .5 .5 .25 .75 ] }\n"
@@ -111,6 +117,37 @@ VARIANTS = {
         TEXTURE_INDEX, "texCoordIndex [ 0 1 2 -1 3 2 4 -1 1 4 0 -1 ]\n"),
     "byte order mark": "\ufeff" + PLAIN,
     "route": PLAIN + "ROUTE a.b TO c.d\n",
+    "prototypes": before('PROTO X [ exposedField SFNode s Shape { } field MFFloat f [ ] ] { Shape { geometry '
+                         'IndexedFaceSet { coord IS s } } ROUTE a.b TO c.d } EXTERNPROTO Y [ eventIn SFTime t ] '
+                         '[ "y.wrl" "#Y" ] EXTERNPROTO Z [ ] "z.wrl" X { s NULL }'),
+    "a script": PLAIN + 'DEF S Script { field SFNode a USE b eventIn SFBool x url "javascript: f() { [ }" }\n',
+    "a script before": before("Script { field MFNode shapes [ Shape { } ] field SFNode a NULL url [ ] }"),
+    "nodes of a vendor": before("Viewer { modes [ TRUE FALSE ] look nice at USE it f nan g [ A { b [ ] } ] }"),
+    "not a number where nobody looks": swap("Group {", "Viewpoint { position nan -nan(ind) 1.#QNAN fieldOfView inf }\n"
+                                                       "Group { bboxSize -1.#IND 1.#INF nan\n"),
+    "colours and normals": swap("solid FALSE", "solid FALSE color Color { color [ nan nan nan, 1.#IND 0 0 ] } normal "
+                                "Normal { vector [ -nan inf 0 ] } colorPerVertex TRUE creaseAngle nan"),
+    "materials": before("Shape { appearance DEF skin Appearance { material DEF red Material { } } }")
+                 .replace("diffuseColor 1 1 1", "diffuseColor nan 1 1"),
+    "lines and points beside it": before("Shape { geometry IndexedLineSet { coordIndex [ 0 1 -1 ] coord Coordinate { "
+                                         "point [ 0 0 0 nan nan nan ] } } } Shape { geometry NULL } Shape { geometry "
+                                         "PointSet { coord Coordinate { point [ ] } } }"),
+    "an empty face set beside it": PLAIN + "Shape { geometry IndexedFaceSet { } }",
+    "points by name": swap(COORDINATES, "coord USE p\n").replace("Group {", "Switch { choice Shape { geometry Face { "
+                      + COORDINATES.replace("coord C", "coord DEF p C") + " } } }\nGroup {"),
+    "points by the name that lines give them": swap(COORDINATES, "coord USE p\n").replace(
+        "Group {", "Shape { geometry IndexedLineSet { coord DEF p C" + COORDINATES[7:] + " x [ ? ] } }\nGroup {"),
+    "a face by name": swap("Group {", "Switch { whichChoice -1 choice [ DEF f Group {").rstrip() + " ] }\nUSE f\n",
+    "a name in quotes, and one of two words": swap("Shape {", 'DEF "my face" Shape {').replace("G", "DEF Face 01 G"),
+    "detail": swap("Group {", "LOD { range [ 9 ] level [\nGroup {") + "Shape { geometry Box { } } NULL ] }",
+    "a choice": swap("Group {", "Switch { whichChoice 1 choice [ Shape { geometry Box { } }\nGroup {") + "] }",
+    "groups of all kinds": swap("Group {", 'Anchor { url "x" children Billboard { children Collision { proxy Shape { '
+                                           "geometry Box { } } children [ Layer { content [\nGroup {") + "] } ] } } }",
+    "full turn": swap("Group {", "Transform { rotation 0 1 0 6.283185307179586 scaleOrientation 1 0 0 1 center 9 9 9"),
+    "end marks twice": PLAIN.replace("3, -1,", "3, -1, -1,"),
+    "header in small letters": PLAIN.replace("#VRML V2.0 utf8", "\n#vrml v2.0 UTF8"),
+    "an end of DOS": PLAIN + "\x1a",
+    "a tail of zeros": PLAIN + "\0" * 512,
 }
 
 
@@ -175,24 +212,32 @@ def test_legal_variants_read_like_a_naive_parser(tmp_path, name):
 BROKEN = {
     "empty": ("", "line 1: expected `#VRML V2.0 utf8`, found an empty file"),
     "another version": (swap("V2.0", "V1.0"), "line 1: expected `#VRML V2.0 utf8`"),
-    "two shapes": (PLAIN + PLAIN[PLAIN.index("Group"):], "line 49: expected one Shape, found 2"),
-    "no shape": ("#VRML V2.0 utf8\n", "expected one Shape, found 0"),
-    "moved": (swap("Group {", "Transform { translation 0 0 1\n"), "line 2: expected a Transform that moves nothing"),
-    "scaled": (swap("Group {", "Transform { scale 10 10 10\n"), "line 2: expected a Transform that moves nothing"),
-    "turned": (swap("Group {", "Transform { rotation 0 1 0 .1\n"), "line 2: expected a Transform that moves nothing"),
-    "half a translation": (swap("Group {", "Transform { translation 0 0\n"), "expected a Transform that moves nothing"),
-    "a sphere": (PLAIN[:PLAIN.index("geometry")] + "geometry Sphere { radius 3 } } ] }", "in Shape, found Sphere"),
+    "no shape": ("#VRML V2.0 utf8\n", "expected a Shape with an IndexedFaceSet, found none"),
+    "a prototype alone": ("#VRML V2.0 utf8\nPROTO F [ ] { Shape { } }\nF { }", "found none but prototypes"),
+    "another file": ('#VRML V2.0 utf8\nInline { url [ "part.wrl" ] }', "found Inline, which is another file .part.wrl"),
+    "a choice of nothing": (swap("Group {", "Switch { choice Group {") + "}", "IndexedFaceSet, found none"),
+    "a face that is not defined": ("#VRML V2.0 utf8\nUSE face\n", "found USE face, which is defined nowhere before"),
+    "half a translation": (swap("Group {", "Transform { translation 0 0\n"),
+                           "line 2: expected 3 numbers in translation of Transform, found 2"),
+    "a turn by nothing": (swap("Group {", "Transform { rotation 0 1 0 nan\n"), "expected finite numbers in rotation"),
+    "a sphere": (PLAIN[:PLAIN.index("geometry")] + "geometry Sphere { radius 3 } } ] }", "Set, found Sphere"),
+    "no end marks": (swap(FACES, "coordIndex [ 0 1 2\n0 2 3\n1 4 2 ]\n"), "line 24: expected -1 behind each polygon of "
+                     "coordIndex, found a corner that comes again in polygon 0 .from 0. of 9 corners"),
+    "an end mark here and there": (swap(FACES, "coordIndex [ 0 1 2 -1 0 2 3 1 4 2 -1 ]\n"), "comes again in polygon 1"),
+    "a bomb of uses": ("#VRML V2.0 utf8\nDEF a0 Group { }\n" + "".join(
+        f"DEF a{i} Group {{ children [ USE a{i - 1} USE a{i - 1} ] }}\n" for i in range(1, 60)), "at most 10000 nodes"),
+    "a hundred of one face": (swap("Shape {", "DEF face Shape {") + "USE face\n" * 100,
+                              "expected each face set by USE at most 4 times"),
     "no points": (swap(COORDINATES, ""), "expected coord Coordinate in IndexedFaceSet, found none"),
     "no faces": (swap(FACES, ""), "expected coordIndex with values in IndexedFaceSet, found none"),
     "empty points": (swap(COORDINATES, "coord Coordinate { point [ ] }\n"), "point of Coordinate, found an empty"),
     "blank points": (swap(COORDINATES, "coord Coordinate { point [ ,\n ] }\n"), "point of Coordinate, found an empty"),
     "empty faces": (swap(FACES, "coordIndex [\n]\n"), "numbers in coordIndex, found an empty list"),
-    "empty texture": (swap(TEXTURE, "texCoord TextureCoordinate { point [] }\n"), "TextureCoordinate, found an empty"),
     "lone number": (swap("20 5 3\n", "20 5\n"), "expected 3 numbers for each point of Coordinate, found 14"),
     "nan": (swap("10 0 1.5", "10 nan 1.5"), "line 18: expected finite numbers in point of Coordinate, found nan"),
     "infinity": (swap("10 0 1.5", "10 0 1e999"), "line 18: expected finite numbers .* 1e999"),
-    "indefinite": (swap("10 0 1.5", "10 0 -1.#IND"), "line 18: expected a number, found 1.#IND"),
-    "three indefinite": (swap("10 0 1.5", "1.#QNAN 1.#QNAN 1.#QNAN"), "line 18: expected a number, found 1.#QNA"),
+    "indefinite": (swap("10 0 1.5", "10 0 -1.#IND"), "line 18: expected a number in point .* found '-1.#IND'"),
+    "three indefinite": (swap("10 0 1.5", "1.#QNAN 1.#QNAN 1.#QNAN"), "line 18: expected a number .* found '1.#QNAN'"),
     "a word": (swap("10 0 1.5", "10 0 x"), "line 18: expected a number in point of Coordinate, found 'x'"),
     "decimal comma": (swap("10 0 1.5", "10 0 1,5"), "expected 3 numbers for each point"),
     "1 km away": (swap("10 0 1.5", "10 0 -1e9"), r"vertices\[1\]: expected mm within"),
@@ -200,8 +245,9 @@ BROKEN = {
     "index too small": (swap(FACES, FACES.replace("4", "-4")), "expected -1 or an index 0..4 in coordIndex, found -4"),
     "index with a point": (swap(FACES, FACES.replace("4", "3.5")), "line 27: expected an integer .* found '3.5'"),
     "huge index": (swap(FACES, FACES.replace("4", "99999999999999999999999")), "coordIndex, found 9999"),
-    "two corners": (swap(FACES, FACES.replace("1, 4, 2", "1, 4")), "at least 3 corners, found 2 in polygon 2"),
-    "no corner": (swap(FACES, FACES.replace("1, 4, 2", "-1")), "polygons of at least 3 corners, found 0"),
+    "two corners": (swap(FACES, "coordIndex [ 0 1 -1 1 2 -1 ]\n").replace(TEXTURE, ""),
+                    ": expected polygons of at least 3 corners, found 2"),
+    "two corners here, three there": (swap(FACES, FACES.replace("1, 4, 2", "1, 4")), "polygons of coordIndex"),
     "texture index too large": (swap(TEXTURE_INDEX, TEXTURE_INDEX.replace("4", "7")), "0..4 in texCoordIndex, found 7"),
     "texture of other polygons": (swap(TEXTURE_INDEX, "tex" + QUADS.replace("c", "C", 1)), "polygons of coordIndex"),
     "too few texture coordinates": (swap(TEXTURE_INDEX, "").replace(",\n1 0.5\n", "\n"), "coordinate for vertex 4"),
@@ -211,8 +257,9 @@ BROKEN = {
     "cut after a field": (PLAIN[:PLAIN.index("Coordinate {")], "expected a node|expected a value of coord"),
     "stray bracket": (swap("solid FALSE", "] solid FALSE"), "line 14: expected a field of IndexedFaceSet, found ']'"),
     "field given twice": (swap(FACES, FACES + FACES), "line 29: expected one coordIndex in IndexedFaceSet"),
-    "reference": (swap(COORDINATES, "coord USE points\n"), "expected a node, found 'USE'"),
-    "prototype": (swap("Group {", "PROTO X [ ] { }\nGroup {"), "line 2: expected a node, found 'PROTO'"),
+    "reference": (swap(COORDINATES, "coord USE points\n"), "coord Coordinate in IndexedFaceSet, found USE points"),
+    "open prototype": (swap("Group {", "PROTO X [ ] { A {\nGroup {"), "line 2: expected a bracket that closes this {"),
+    "crossed brackets": (swap("Group {", "A { b [ } ]\nGroup {"), "line 2: expected brackets that close as they open"),
     "endless nesting": ("#VRML V2.0 utf8\n" + "Group { children [ " * 5000, "expected nodes at most 64 deep"),
     "nameless": (swap("Group {", "{"), "line 2: expected a node, found '{'"),
 }
