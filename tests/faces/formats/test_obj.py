@@ -105,27 +105,30 @@ BROKEN = {
     "one texture number": (swap("vt 0.5 1", "vt 0.5"), "line 8: expected 2 numbers in vt"),
     "a word": (swap("v 10 0 1.5", "v 10 0 x"), "line 2: expected a number in v, found 'x'"),
     "a key word in a line": (swap("v 10 0 1.5", "v 10 0 f"), "line 2: expected a number in v, found 'f'"),
-    "a slash in a line": (swap("v 10 0 1.5", "v 10 0/1.5"), "line 2: expected a number in v, found '0/1.5'"),
+    "a slash in a line": (swap("v 10 0 1.5", "v 10 0/1.5"), "line 2: expected 3 numbers in v, found 'v 10 0/1.5'"),
     "a late word": (swap("v 20 5 3", "v 20 5 3,0"), "line 5: expected a number in v, found '3,0'"),
     "nan": (swap("v 10 0 1.5", "v 10 nan 1.5"), "line 2: expected finite numbers in v, found nan"),
     "infinity": (swap("v 10 0 1.5", "v 10 0 1e999"), "line 2: expected finite numbers in v, found 1e999"),
     "1 km away": (swap("v 10 0 1.5", "v 10 0 -1e9"), r"vertices\[1\]: expected mm within"),
-    "two corners": (swap("f 1/1 3/3 4/4", "f 1/1 3/3"), "line 12: expected a polygon of at least 3 corners"),
+    "two corners": (V + "f 1 2\nf 2 3\n", ": expected polygons of at least 3 corners, found 2 of fewer"),
+    "polygons in one line": (V + "f 1 2 3 1 3 4 2 5 3\n", "line 6: expected a line f for each polygon, its corners"),
+    "two triangles in one line": (V + "f 1 2 3\nf 1 2 3 3 2 5\n", "line 7: expected a line f for each polygon"),
     "no corner": (swap("f 1/1 3/3 4/4", "f"), "line 12: expected a line .* and its values, found 'f'"),
     "number 0": (swap("f 1/1 3/3 4/4", "f 0/1 3/3 4/4"), "line 12: expected numbers of 5 lines v, found 'f 0/1 3/3"),
     "too large": (swap("f 1/1 3/3 4/4", "f 1/1 3/3 6/4"), "line 12: expected numbers of 5 lines v"),
     "too small": (swap("f 1/1 3/3 4/4", "f 1/1 3/3 -6/4"), "line 12: expected numbers of 5 lines v"),
     "huge": (swap("f 1/1 3/3 4/4", "f 1/1 3/3 99999999999999999999/4"), "line 12: expected numbers of 5 lines v"),
     "texture too large": (swap("f 1/1 3/3 4/4", "f 1/1 3/3 4/6"), "line 12: expected numbers of 5 lines vt"),
-    "texture of no lines": (V + "f 1/1 2/2 3/3\n", "line 6: expected numbers of 0 lines vt"),
     "two forms": (swap("f 1/1 3/3 4/4", "f 1/1 3/3 4"), "line 12: expected corners of one form in a polygon"),
     "four parts": (swap("f 1/1 3/3 4/4", "f 1/1/1/1 3/3 4/4"), "line 12: expected corners v, v/vt"),
     "starts with a slash": (swap("f 1/1 3/3 4/4", "f /1 3/3 4/4"), "line 12: expected corners v, v/vt"),
     "fraction": (swap("f 1/1 3/3 4/4", "f 1.5/1 3/3 4/4"), "line 12: expected an integer in f, found '1.5'"),
     "sign apart": (BARE.replace("f 1 3 4", "f 1 - 3 4"), "line 7: expected an integer in f, found '-'"),
-    "a curve": (PLAIN + "curv 0 1 1 2\n", "line 14: expected a line v, vt, vn, f, .* found 'curv'"),
+    "binary numbers": (V + "\x07f 1 2 3\n", "line 6: expected a line v, vt, vn, f, .* found '.x07f'"),
+    "too many foreign words": (BARE + "".join(f"w{i} 0\n" for i in range(30)), "line 29: .* found 'w20'"),
+    "another corner word": (PLAIN.replace("f 1/1 3", "d 1/1 3"), "line 12: expected a line v, vt, vn, f, .* found 'd'"),
     "another word": (PLAIN.replace("v 20", "w 20"), "line 5: expected a line v, vt, vn, f, .* found 'w'"),
-    "a longer word": (PLAIN.replace("vt 1 0.5", "vtx 1 0.5"), "line 10: expected a line v, .* found 'vtx'"),
+    "a longer word": (PLAIN.replace("vt 1 0.5", "vtx 1 0.5"), "line 13: expected numbers of 4 lines vt"),
     "garbage": ("\x00\xff" + PLAIN, "line 1: expected a line v, vt"),
     "line of a file with returns": (swap("v 10 0 1.5", "v 10 0 x").replace("\n", "\r\n"), "line 2: .* found 'x'"),
     "line behind a broken one": (swap("v 0 0 0", "v 0 \\\n0 0").replace("20 5 3", "20 5 x"), "line 6: .* found 'x'"),
@@ -186,8 +189,9 @@ def files(draw):
         else:
             shape = int(rng.integers(0, 4)) if form == 4 else form
             words = []
-            for _ in range(int(rng.choice(sizes))):
-                v, t = (int(rng.integers(1, total + 1)) for total in (count, pairs))
+            size = int(rng.choice(sizes))
+            size = size if size <= min(count, pairs) else 3  # many corners are all different
+            for v, t in (1 + np.stack([rng.permutation(total)[:size] for total in (count, pairs)], axis=1)).tolist():
                 if signs and rng.random() < 0.5:
                     v, t = v - count - 1, t - pairs - 1
                 words.append((f"{v}", f"{v}/{t}", f"{v}/{t}/1", f"{v}//1")[shape])
