@@ -136,7 +136,6 @@ def load_samples(
 
     Raises:
         ValueError: what fails, each with its reason; or no sample at all.
-        OSError: no room on the disk for the views of all, said before the first one is made.
     """
     folder = cache_folder(corpus, size=size, subjects=subjects, rendering=rendering)
     if not (folder / "index.json").is_file():
@@ -252,8 +251,6 @@ def _render(
         shape = (len(items), len(rendering.yaws), size, size, 3)
         mode = "r+" if journal.is_file() else "w+"  # the journal is younger than the whole file of images
         images = np.lib.format.open_memmap(growing / "images.npy", mode=mode, dtype=np.uint8, shape=shape)
-        with (growing / "images.npy").open("r+b") as file:  # where a mapped page finds the disk full, the process dies
-            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         starts = [start for start in range(0, len(items), chunk) if start not in done]
         tasks = [(_reader(corpus), items[start : start + chunk], size, rendering) for start in starts]
         what = f"{len(items):,} {_kind(corpus)}s" + (f" of up to {meshes} frames" if corpus.sequences else "")
