@@ -69,8 +69,9 @@ timings: $(READY) ## seconds of an epoch by ranks and batch on this machine, for
 transfer: $(READY) ## the twin-trained model on other people's faces (needs DATA=)
 	@$(NOTEBOOKS) $@
 
-foundation: $(READY) ## pretrain mvlm-tiny anew on captioned random faces, and measure it on the twins
+foundation: $(READY) ## pretrain mvlm-tiny anew on captioned random faces, with what removes persons, and measure it
 	@$(PY) -m mvlm.foundation.pretrain
+	@$(PY) -m mvlm.one_person
 	@$(PY) -m mvlm.study.items.foundation
 
 lessons: $(READY) ## the teaching notebooks as pages -> runs/html

@@ -23,11 +23,17 @@ def main(arguments: Sequence[str]) -> int:
         "the environment mean what they mean to make.",
     )
     classify.add_argument("scans", nargs="+", metavar="SCAN", help=".wrl, .obj, .bnt, .ply, or a folder of frames")
+    classify.add_argument(
+        "--one-person",
+        action="store_true",
+        help="the scans, or those of each folder, are of one person, who is removed before they are read: best are "
+        "four or more, each with another expression",
+    )
     classify.add_argument("--out", metavar="FOLDER", help="for the pictures [runs/classify]")
     chosen = parser.parse_args(arguments)
     from mvlm.classify import run  # here and not above: what it brings takes seconds
 
-    return run(chosen.scans, chosen.out)
+    return run(chosen.scans, chosen.out, one_person=chosen.one_person)
 
 
 if __name__ == "__main__":

@@ -23,12 +23,16 @@ from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import Pose
 from mvlm.faces.tracking import Track
 from mvlm.faces.views import project, view_names
+from mvlm.labels.clusters import aggregate
 from mvlm.machine import expect_ray_caster, expect_writable
 from mvlm.samples import Rendering
 from mvlm.settings import MODEL, RUNS, Settings
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from mvlm.model import MultiviewVLM
 
 FOLDER = RUNS / "classify"
 KINDS = (".wrl", ".obj", ".bnt", ".ply")
@@ -36,6 +40,7 @@ SIDE = 256  # pixels of a view that is drawn; the model sees its own size
 ACROSS = (80.0, 600.0)  # mm that scans of faces and of heads measure
 UNITS = {"metres": 1000.0, "centimetres": 10.0, "micrometres": 0.001}
 BAR = 30  # characters of 100 %
+WITHOUT, PLAIN = "with the person removed", "plain"
 ABOUT = (
     "{name} compares the shape of a face with sentences such as \u201ca smiling face\u201d{origin} "
     "It must choose among {count} emotions, and knows no neutral face: a face at rest gets one of them too. "
@@ -69,21 +74,34 @@ class Verdict(NamedTuple):
     Attributes:
         looked: its views.
         probabilities: (8,) of `EMOTIONS`, which sum to 1.
-        heat: (V, S, S) in [0, 1], what speaks for the most probable one.
+        heat: (V, S, S) in [0, 1], what speaks for `best`.
+        without: (6,) of `mvlm.one_person.CLASSES`, with the person removed; None where nothing is known of who it is,
+            or what removes the person does not fit the model.
+        doubts: in words, why to doubt that, or why there is none.
     """
 
     looked: Looked
     probabilities: np.ndarray
     heat: np.ndarray
+    without: np.ndarray | None = None
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> str:
+        """The most probable emotion: with the person removed, if that is known."""
+        return EMOTIONS[int((self.probabilities if self.without is None else self.without).argmax())]
 
 
-def classify(paths: Sequence[Path], chosen: Settings, pool: Executor | None = None) -> list[Verdict]:
+def classify(
+    paths: Sequence[Path], chosen: Settings, pool: Executor | None = None, *, persons: Sequence[str] | None = None
+) -> list[Verdict]:
     """The verdict on each scan (.wrl, .obj, .bnt, .ply) and on each folder of frames, which are one sequence.
 
     Args:
         paths: files and folders.
         chosen: model, channel and angles of the views.
         pool: processes that read, show and draw, and get ready while the model loads; None does it here.
+        persons: who is shown in each, where that is known; the scans of one are read together (`mvlm.one_person`).
 
     Raises:
         ValueError, FileNotFoundError: what cannot be read or is no face in millimetres; each error names the file.
@@ -98,10 +116,33 @@ def classify(paths: Sequence[Path], chosen: Settings, pool: Executor | None = No
     each = map if pool is None else pool.map
     looked = list(each(look, *zip(*found, strict=True), repeat(chosen), repeat(model.image_size)))
     images = np.stack([of.images for of in looked])
-    explained = grad_cam(model, images, EMOTIONS)
+    without, doubts = [None] * len(images), [()] * len(images)
+    if persons is not None:
+        without, doubts = _without_persons(model, images, np.asarray(persons), chosen)
+    target = None if without[0] is None else np.argmax(without, 1)
+    explained = grad_cam(model, images, EMOTIONS, target)
     odds = np.exp(explained.logits - explained.logits.max(1, keepdims=True))
     probabilities = odds / odds.sum(1, keepdims=True)
-    return [Verdict(*of) for of in zip(looked, probabilities, explained.heat, strict=True)]
+    return [Verdict(*of) for of in zip(looked, probabilities, explained.heat, without, doubts, strict=True)]
+
+
+def _without_persons(
+    model: MultiviewVLM, images: np.ndarray, persons: np.ndarray, chosen: Settings
+) -> tuple[list[np.ndarray | None], list[tuple[str, ...]]]:
+    """Probabilities with the person removed and doubts of each of views (N, V, H, H, 3); without the first, if none."""
+    from mvlm import one_person
+
+    reader = one_person.load()
+    if misfit := reader.misfit(model, chosen):
+        return [None] * len(images), [(misfit,)] * len(images)
+    rows = aggregate(model.encode_views(images).numpy())
+    without, doubts = np.empty((len(rows), len(one_person.CLASSES))), [()] * len(rows)
+    for person in np.unique(persons):
+        own = np.flatnonzero(persons == person)
+        without[own] = reader.read(rows[own])
+        for place in own:
+            doubts[place] = reader.doubts(rows[own])
+    return list(without), doubts
 
 
 def look(path: Path, frames: Sequence[Path], chosen: Settings, size: int) -> Looked:
@@ -128,12 +169,33 @@ def is_lost(mesh: Mesh, pose: Pose) -> bool:
 
 
 def report(verdict: Verdict) -> str:
-    """Probabilities in percent with bars, the largest first."""
-    lines = [f"{verdict.looked.name} ({verdict.looked.kind})"]
-    for place in np.argsort(-verdict.probabilities, kind="stable"):
-        share = float(verdict.probabilities[place])
+    """Probabilities in percent with bars, the largest first; the plain ones beside, where the others are in doubt."""
+    looked = verdict.looked
+    lines = [
+        f"{looked.name} ({looked.kind})",
+        *(f"  {title}\n{_bars(of)}" if title else _bars(of) for title, of in _shares(verdict)),
+    ]
+    return "\n".join([*lines, *(f"  {said}" for said in _said(verdict))])
+
+
+def _shares(verdict: Verdict) -> list[tuple[str, np.ndarray]]:
+    """What to show of a verdict: titles, empty where there is no other, and probabilities of the first emotions."""
+    if verdict.without is None:
+        return [("", verdict.probabilities)]
+    shown = [(WITHOUT, verdict.without)]
+    return [*shown, (PLAIN, verdict.probabilities)] if verdict.doubts else shown
+
+
+def _bars(probabilities: np.ndarray) -> str:
+    lines = []
+    for place in np.argsort(-probabilities, kind="stable"):
+        share = float(probabilities[place])
         lines.append(f"  {EMOTIONS[place]:<14}{100 * share:5.1f} %  {'#' * round(BAR * share)}".rstrip())
-    return "\n".join([*lines, f"  {LOST}"] if verdict.looked.lost else lines)
+    return "\n".join(lines)
+
+
+def _said(verdict: Verdict) -> tuple[str, ...]:
+    return (*verdict.doubts, LOST) if verdict.looked.lost else verdict.doubts
 
 
 def about(name: str) -> str:
@@ -154,7 +216,6 @@ def draw(verdict: Verdict, chosen: Settings) -> Figure:
         2, count + 1, width_ratios=[*[1] * count, 1.25], left=0.015, right=0.965, top=0.84, bottom=0.17,
         wspace=0.04, hspace=0.04,
     )  # fmt: skip
-    best = EMOTIONS[int(verdict.probabilities.argmax())]
     for i, name in enumerate(view_names(chosen.yaws)):
         plain, hot = (figure.add_subplot(grid[row, i]) for row in (0, 1))
         plain.set_title(name, fontsize=9, color="0.3", pad=4)
@@ -167,33 +228,52 @@ def draw(verdict: Verdict, chosen: Settings) -> Figure:
         )  # fmt: skip
         for axes in (plain, hot):
             axes.set_axis_off()
-    bars = figure.add_subplot(grid[:, count])
-    order = np.argsort(verdict.probabilities, kind="stable")
-    percent = 100 * verdict.probabilities[order]
-    names = [EMOTIONS[place] for place in order]
-    colours = ["#c8553d" if name == best else "#9aa5b1" for name in names]
-    bars.barh(names, percent, color=colours, height=0.62)
-    for row, value in enumerate(percent):
-        bars.text(value + 1.5, row, f"{value:.0f} %", va="center", fontsize=9, color="0.2")
-    bars.set(xlim=(0, 115), xticks=[])
-    bars.tick_params(length=0, labelsize=9.5)
-    bars.spines[:].set_visible(False)
-    box = bars.get_position()
-    bars.set_position([box.x0 + 0.105, box.y0, box.width - 0.105, box.height])
+    shares = _shares(verdict)
+    for row, (title, of) in enumerate(shares):
+        _draw_bars(figure.add_subplot(grid[row if len(shares) > 1 else slice(None), count]), of, title)
     figure.text(0.02, 0.95, verdict.looked.name, fontsize=13, weight="bold", va="center")
     figure.text(0.02, 0.905, verdict.looked.kind, fontsize=9, color="0.35", va="center")
-    below = f"below: what in the views speaks for {best} (gradient times activation, as in HiResCAM)"
+    below = f"below: what in the views speaks for {verdict.best} (gradient times activation, as in HiResCAM)"
     figure.text(0.02, 0.142, below, fontsize=9, color="0.35", va="center")
-    words = about(chosen.model) + (f" {LOST}" if verdict.looked.lost else "")
+    words = " ".join([about(chosen.model), *_said(verdict)])
     width = round(17.5 * figure.get_figwidth())
     figure.text(0.02, 0.115, textwrap.fill(words, width), fontsize=8, color="0.25", va="top", linespacing=1.4)
     return figure
 
 
-def run(paths: Sequence[str], folder: str | None) -> int:
+def _draw_bars(bars: Axes, probabilities: np.ndarray, title: str) -> None:
+    order = np.argsort(probabilities, kind="stable")
+    percent = 100 * probabilities[order]
+    colours = ["#9aa5b1"] * (len(order) - 1) + ["#c8553d"]
+    bars.barh([EMOTIONS[place] for place in order], percent, color=colours, height=0.62)
+    for row, value in enumerate(percent):
+        bars.text(value + 1.5, row, f"{value:.0f} %", va="center", fontsize=9, color="0.2")
+    bars.set(xlim=(0, 115), xticks=[])
+    bars.set_title(title, fontsize=9, color="0.3", pad=4)
+    bars.tick_params(length=0, labelsize=9.5)
+    bars.spines[:].set_visible(False)
+    box = bars.get_position()
+    bars.set_position([box.x0 + 0.105, box.y0, box.width - 0.105, box.height])
+
+
+def people(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """The scans among paths, and who is shown in each: a folder is a person, files are all of one.
+
+    Raises ValueError, FileNotFoundError as of `classify`.
+    """
+    scans, persons = [], []
+    for path in paths:
+        own = _frames(path)
+        scans += own
+        persons += [str(path) if path.is_dir() else ""] * len(own)
+    return scans, persons
+
+
+def run(paths: Sequence[str], folder: str | None, *, one_person: bool = False) -> int:
     """Prints the verdict on each path and writes its picture into a folder; returns the exit status.
 
-    Nothing is written before all is known; whatever is wrong is one line on standard error, and status 2.
+    With `one_person`, the scans of a folder are of one person, and so are files. Nothing is written before all is
+    known; whatever is wrong is one line on standard error, and status 2.
     """
     import sys
 
@@ -203,10 +283,12 @@ def run(paths: Sequence[str], folder: str | None) -> int:
         if target.exists() and not target.is_dir():
             raise ValueError(f"{target}: expected a folder for the pictures, found a file")
         expect_writable(target)
-        given = [Path(path) for path in paths]
+        given, persons = [Path(path) for path in paths], None
+        if one_person:
+            given, persons = people(given)
         names = _names(given)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            verdicts = classify(given, chosen, pool)
+            verdicts = classify(given, chosen, pool, persons=persons)
             pictures = list(pool.map(picture, verdicts, repeat(chosen)))
         target.mkdir(parents=True, exist_ok=True)
         for name, drawn in zip(names, pictures, strict=True):
@@ -262,8 +344,10 @@ def _check_size(path: Path, mesh: Mesh) -> None:
     if not ACROSS[0] <= across <= ACROSS[1]:
         fits = [unit for unit, factor in UNITS.items() if ACROSS[0] <= across * factor <= ACROSS[1]]
         hint = f"; is it in {fits[0]}?" if fits else ""
-        raise ValueError(f"{path}: expected a face in millimetres, {ACROSS[0]:g} to {ACROSS[1]:g} of them across, "
-                         f"found {across:.3g}{hint}")
+        raise ValueError(
+            f"{path}: expected a face in millimetres, {ACROSS[0]:g} to {ACROSS[1]:g} of them across, "
+            f"found {across:.3g}{hint}"
+        )
 
 
 def _shown(path: Path, mesh: Mesh, pose: Pose, chosen: Settings, size: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mvlm import classify
+from mvlm import classify, one_person
 from mvlm.__main__ import main
 from mvlm.faces.corpora.items import EMOTIONS
 from mvlm.faces.dynamics import project_sequence
@@ -17,6 +17,7 @@ from mvlm.faces.formats.by_extension import read_mesh, write_mesh
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import find_pose
 from mvlm.faces.views import project, view_names
+from mvlm.labels.clusters import aggregate
 from mvlm.model import load_model
 from mvlm.settings import ROOT, VARIABLES, Settings
 from mvlm.twins.twin import Twin
@@ -59,6 +60,48 @@ def test_scans_and_frames_get_their_verdicts(scans: Path, tmp_path: Path, capsys
     assert "has learnt from synthetic faces alone" in said and "do not measure what anybody feels" in said
     shares = [float(line.split()[1]) for line in said.splitlines() if line[2:].split(" ")[0] in EMOTIONS]
     assert np.allclose(np.array(shares).reshape(3, len(EMOTIONS)).sum(1), 100, atol=0.5)
+
+
+def test_scans_of_one_person_are_read_without_the_person(tmp_path: Path, capsys: pytest.CaptureFixture):
+    twin = Twin("BU-3DFE")
+    own = [scan for scan in twin.scans if scan.subject == "F0001" and scan.level == 4]
+    for scan in own[:5]:
+        (tmp_path / "her").mkdir(exist_ok=True)
+        write_mesh(twin.read(scan), tmp_path / "her" / f"{scan.emotion}.ply")
+    assert main(["classify", "--one-person", str(tmp_path / "her"), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert said.count("with the person removed") == 5 and "plain" not in said and "Few scans" not in said
+    assert sorted(path.stem for path in (tmp_path / "out").iterdir()) == sorted(scan.emotion for scan in own[:5])
+
+    paths = sorted((tmp_path / "her").glob("*.ply"))
+    verdicts = classify.classify(paths, Settings(), persons=[""] * 5)
+    model = load_model()
+    rows = aggregate(model.encode_views(np.stack([of.looked.images for of in verdicts])).numpy())
+    assert np.allclose([of.without for of in verdicts], one_person.load().read(rows), atol=1e-6)
+    assert all(of.best == one_person.CLASSES[of.without.argmax()] for of in verdicts)
+    # Who stands beside whom counts, and nobody else does; what is plain stays so.
+    mixed = classify.classify(paths, Settings(), persons=["a", "a", "a", "b", "b"])
+    alone = classify.classify(paths[3:], Settings(), persons=["b", "b"])
+    assert np.allclose([of.without for of in mixed[3:]], [of.without for of in alone], atol=1e-5)
+    assert not np.allclose(mixed[0].without, verdicts[0].without)
+    assert np.allclose(mixed[0].probabilities, verdicts[0].probabilities)
+    assert mixed[0].doubts[0].startswith("Few scans: 3") and mixed[4].doubts[0].startswith("Few scans: 2")
+    assert "with the person removed" in classify.report(mixed[0]) and "\n  plain\n" in classify.report(mixed[0])
+    titles = [axes.get_title() for axes in classify.draw(mixed[0], Settings()).axes]
+    assert titles[-2:] == ["with the person removed", "plain"]
+
+    (plain,) = classify.classify(paths[:1], Settings(yaws=(0.0, 30.0, -30.0)), persons=[""])
+    assert plain.without is None and plain.doubts[0].startswith("Persons cannot be removed here")
+    assert plain.doubts[0] in classify.report(plain)
+
+
+def test_a_folder_is_a_person_and_files_are_one(tmp_path: Path):
+    for name in ("b/2.obj", "b/10.obj", "a/1.ply", "x.wrl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    scans, persons = classify.people([tmp_path / name for name in ("x.wrl", "b", "a", "a/1.ply")])
+    assert [path.name for path in scans] == ["x.wrl", "2.obj", "10.obj", "1.ply", "1.ply"]
+    assert persons == ["", str(tmp_path / "b"), str(tmp_path / "b"), str(tmp_path / "a"), ""]
 
 
 def test_the_picture_names_its_views():
