@@ -1,16 +1,16 @@
-"""`python -m mvlm classify`: one's own scans, and what is wrong with them, in one line."""
+"""`mvlm classify`: one's own scans, and what is wrong with them, in one line."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mvlm import classify, one_person
+from mvlm import one_person
 from mvlm.__main__ import main
+from mvlm.classify import command, page, verdicts
+from mvlm.classify.verdicts import classify
 from mvlm.faces.corpora.items import EMOTIONS
 from mvlm.faces.dynamics import project_sequence
 from mvlm.faces.formats.by_extension import read_mesh, write_mesh
@@ -19,7 +19,7 @@ from mvlm.faces.pose import find_pose
 from mvlm.faces.views import project, view_names
 from mvlm.labels.clusters import aggregate
 from mvlm.model import load_model
-from mvlm.settings import ROOT, VARIABLES, Settings
+from mvlm.settings import VARIABLES, Settings
 from mvlm.twins.twin import Twin
 
 
@@ -74,47 +74,47 @@ def test_scans_of_one_person_are_read_without_the_person(tmp_path: Path, capsys:
     assert sorted(path.stem for path in (tmp_path / "out").iterdir()) == sorted(scan.emotion for scan in own[:5])
 
     paths = sorted((tmp_path / "her").glob("*.ply"))
-    verdicts = classify.classify(paths, Settings(), persons=[""] * 5)
+    together = classify(paths, Settings(), persons=[""] * 5)
     model = load_model()
-    rows = aggregate(model.encode_views(np.stack([of.looked.images for of in verdicts])).numpy())
-    assert np.allclose([of.without for of in verdicts], one_person.load().read(rows), atol=1e-6)
-    assert all(of.best == one_person.CLASSES[of.without.argmax()] for of in verdicts)
+    rows = aggregate(model.encode_views(np.stack([of.looked.images for of in together])).numpy())
+    assert np.allclose([of.without for of in together], one_person.load().read(rows), atol=1e-6)
+    assert all(of.best == one_person.CLASSES[of.without.argmax()] for of in together)
     # Who stands beside whom counts, and nobody else does; what is plain stays so.
-    mixed = classify.classify(paths, Settings(), persons=["a", "a", "a", "b", "b"])
-    alone = classify.classify(paths[3:], Settings(), persons=["b", "b"])
+    mixed = classify(paths, Settings(), persons=["a", "a", "a", "b", "b"])
+    alone = classify(paths[3:], Settings(), persons=["b", "b"])
     assert np.allclose([of.without for of in mixed[3:]], [of.without for of in alone], atol=1e-5)
-    assert not np.allclose(mixed[0].without, verdicts[0].without)
-    assert np.allclose(mixed[0].probabilities, verdicts[0].probabilities)
+    assert not np.allclose(mixed[0].without, together[0].without)
+    assert np.allclose(mixed[0].probabilities, together[0].probabilities)
     assert mixed[0].doubts[0].startswith("Few scans: 3") and mixed[4].doubts[0].startswith("Few scans: 2")
-    assert "with the person removed" in classify.report(mixed[0]) and "\n  plain\n" in classify.report(mixed[0])
-    titles = [axes.get_title() for axes in classify.draw(mixed[0], Settings()).axes]
+    assert "with the person removed" in page.report(mixed[0]) and "\n  plain\n" in page.report(mixed[0])
+    titles = [axes.get_title() for axes in page.draw(mixed[0], Settings()).axes]
     assert titles[-2:] == ["with the person removed", "plain"]
 
-    (plain,) = classify.classify(paths[:1], Settings(yaws=(0.0, 30.0, -30.0)), persons=[""])
+    (plain,) = classify(paths[:1], Settings(yaws=(0.0, 30.0, -30.0)), persons=[""])
     assert plain.without is None and plain.doubts[0].startswith("Persons cannot be removed here")
-    assert plain.doubts[0] in classify.report(plain)
+    assert plain.doubts[0] in page.report(plain)
 
 
 def test_a_folder_is_a_person_and_files_are_one(tmp_path: Path):
     for name in ("b/2.obj", "b/10.obj", "a/1.ply", "x.wrl"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    scans, persons = classify.people([tmp_path / name for name in ("x.wrl", "b", "a", "a/1.ply")])
+    scans, persons = verdicts.people([tmp_path / name for name in ("x.wrl", "b", "a", "a/1.ply")])
     assert [path.name for path in scans] == ["x.wrl", "2.obj", "10.obj", "1.ply", "1.ply"]
     assert persons == ["", str(tmp_path / "b"), str(tmp_path / "b"), str(tmp_path / "a"), ""]
 
 
 def test_the_picture_names_its_views():
     yaws = (0.0, 30.0, -30.0, 60.0, -60.0)
-    pictures = np.zeros((5, classify.SIDE, classify.SIDE, 3), np.uint8)
-    looked = classify.Looked("scan.wrl", "a scan", pictures, pictures, False)
-    verdict = classify.Verdict(looked, np.full(len(EMOTIONS), 1 / len(EMOTIONS)), np.zeros((5, 8, 8)))
-    titles = [axes.get_title() for axes in classify.draw(verdict, Settings(yaws=yaws)).axes]
+    pictures = np.zeros((5, verdicts.SIDE, verdicts.SIDE, 3), np.uint8)
+    looked = verdicts.Looked("scan.wrl", "a scan", pictures, pictures, False)
+    verdict = verdicts.Verdict(looked, np.full(len(EMOTIONS), 1 / len(EMOTIONS)), np.zeros((5, 8, 8)))
+    titles = [axes.get_title() for axes in page.draw(verdict, Settings(yaws=yaws)).axes]
     assert [title for title in titles if title] == view_names(yaws)
 
 
 def test_probabilities_are_the_models_own(scans: Path):
-    smile, moving = classify.classify([scans / "smile.wrl", scans / "surprise"], Settings())
+    smile, moving = classify([scans / "smile.wrl", scans / "surprise"], Settings())
     model = load_model()
     views = project(read_mesh(scans / "smile.wrl"), size=model.image_size)
     assert np.array_equal(smile.looked.images, views)
@@ -134,9 +134,9 @@ def test_frames_are_ordered_by_number_and_names_by_folder(tmp_path: Path):
     for name in ("b/2.obj", "b/10.obj", "b/1.obj", "a/1.obj", "a/.hidden.ply"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert [path.name for path in classify._frames(tmp_path / "b")] == ["1.obj", "2.obj", "10.obj"]
+    assert [path.name for path in verdicts.frames_of(tmp_path / "b")] == ["1.obj", "2.obj", "10.obj"]
     paths = [tmp_path / name for name in ("a/1.obj", "b/1.obj", "b/2.obj", "a")]
-    assert classify._names(paths) == ["a-1", "b-1", "2", "a"]
+    assert command._names(paths) == ["a-1", "b-1", "2", "a"]
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_the_folder_for_pictures_must_not_be_a_file(scans: Path, capsys: pytest.
 def test_what_cannot_be_shown_is_named(scans: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     message = r"metres.ply: expected a face in millimetres, 80 to 600 of them across, found 0.1\d+; is it in metres\?"
     with pytest.raises(ValueError, match=message):
-        classify.classify([scans / "metres.ply"], Settings())
+        classify([scans / "metres.ply"], Settings())
     with pytest.raises(ValueError, match="bare.ply: channel 'texture': expected a mesh with a picture"):
-        classify.classify([scans / "bare.ply"], Settings(channel="texture"))
+        classify([scans / "bare.ply"], Settings(channel="texture"))
     monkeypatch.setenv("CHANNEL", "colour")
     assert main(["classify", str(scans / "bare.ply")]) == 2
     assert "CHANNEL=colour: expected one of" in capsys.readouterr().err
@@ -188,13 +188,6 @@ def test_what_is_no_face_is_said_to_be_none():
     corners = [rows[:-1, :-1], rows[:-1, 1:], rows[1:, 1:], rows[1:, :-1]]
     triangles = np.concatenate([np.stack([corners[i] for i in of], -1).reshape(-1, 3) for of in ((0, 1, 2), (0, 2, 3))])
     wall = Mesh(np.column_stack([x, y, 0 * x]), triangles)
-    assert classify.is_lost(wall, find_pose(wall))
-    assert "in the eyes of this model" in classify.about("mvlm-tiny")
-    assert "made for photographs" in classify.about("ViT-B-32")
-
-
-def test_help_needs_no_model():
-    code = "import sys; from mvlm.__main__ import main; sys.argv=['mvlm']\ntry: main(['classify', '--help'])\nexcept " \
-           "SystemExit as end: assert end.code == 0\nassert not {'torch', 'open3d', 'matplotlib'} & set(sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "SCAN" in done.stdout and "folder of frames" in done.stdout
+    assert verdicts.is_lost(wall, find_pose(wall))
+    assert "in the eyes of this model" in page.about("mvlm-tiny")
+    assert "made for photographs" in page.about("ViT-B-32")

@@ -12,7 +12,7 @@ import pytest
 
 from mvlm import machine
 from mvlm.cache import workers
-from mvlm.classify import look
+from mvlm.classify.verdicts import look
 from mvlm.machine import MachineError, command, expect_ray_caster, expect_writable, reason
 from mvlm.settings import ROOT, Settings
 

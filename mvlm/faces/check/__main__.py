@@ -13,6 +13,7 @@ Exit status: 0, 1 with any LOOK or without any corpus, 2 for a wrong command lin
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -216,7 +217,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Prints the report of a folder; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m mvlm.faces.check", description="A first look at licensed corpora.")
     parser.add_argument("folder", type=Path, help="holds one or several corpora, or is one; DATA.md shows the trees")
-    folder = parser.parse_args(arguments).folder
+    parser.add_argument("--json", action="store_true", help="print data, not prose")
+    chosen = parser.parse_args(arguments)
+    folder = chosen.folder
     for stream in (sys.stdout, sys.stderr):  # a terminal of few letters shows the others as numbers
         stream.reconfigure(errors="backslashreplace")
     try:
@@ -224,7 +227,10 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(_shown(str(error)), file=sys.stderr)
         return 1
-    print(report(found))
+    if chosen.json:
+        print(json.dumps({name: [of._asdict() for of in findings] for name, findings in found.items()}, indent=1))
+    else:
+        print(report(found))
     return int(any(finding.level == "LOOK" for findings in found.values() for finding in findings))
 
 
