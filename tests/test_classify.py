@@ -11,7 +11,7 @@ from mvlm import one_person
 from mvlm.__main__ import main
 from mvlm.classify import command, page, verdicts
 from mvlm.classify.verdicts import classify
-from mvlm.faces.corpora.items import EMOTIONS
+from mvlm.faces.corpora.items import EMOTIONS, NEUTRAL
 from mvlm.faces.dynamics import project_sequence
 from mvlm.faces.formats.by_extension import read_mesh, write_mesh
 from mvlm.faces.mesh import Mesh
@@ -108,7 +108,7 @@ def test_the_picture_names_its_views():
     yaws = (0.0, 30.0, -30.0, 60.0, -60.0)
     pictures = np.zeros((5, verdicts.SIDE, verdicts.SIDE, 3), np.uint8)
     looked = verdicts.Looked("scan.wrl", "a scan", pictures, pictures, False)
-    verdict = verdicts.Verdict(looked, np.full(len(EMOTIONS), 1 / len(EMOTIONS)), np.zeros((5, 8, 8)))
+    verdict = verdicts.Verdict(looked, np.full(len(EMOTIONS), 1 / len(EMOTIONS)), np.zeros((5, 8, 8)), 0.1)
     titles = [axes.get_title() for axes in page.draw(verdict, Settings(yaws=yaws)).axes]
     assert [title for title in titles if title] == view_names(yaws)
 
@@ -128,6 +128,16 @@ def test_probabilities_are_the_models_own(scans: Path):
     )
     pictures, bad = project_sequence(twin, wanted, size=64)
     assert not bad and np.abs(moving.looked.images.astype(int) - pictures).mean() < 0.5  # .obj rounds to 1e-6
+
+
+def test_whether_a_face_is_at_rest_is_told_beside(scans: Path):
+    (smile,) = classify([scans / "smile.wrl"], Settings())
+    nine = load_model().classify(smile.looked.images[None], (*EMOTIONS, NEUTRAL)).numpy()[0]
+    assert smile.rest == pytest.approx(nine[-1], abs=1e-5) and smile.at_rest == (nine.argmax() == 8)
+    said = "It may be at rest, and show none of these (beside them, rest has 40 %)."
+    for rest, called in ((0.4, True), (0.3, False)):  # the best emotion has half of what rest leaves
+        verdict = smile._replace(rest=rest, probabilities=np.array([0.5, *[0.5 / 7] * 7]))
+        assert verdict.at_rest is called and (said in page.report(verdict)) is called
 
 
 def test_frames_are_ordered_by_number_and_names_by_folder(tmp_path: Path):

@@ -109,6 +109,8 @@ def _told(verdict: Verdict) -> dict[str, Any]:
         "best": verdict.best,
         "probabilities": shares(verdict.probabilities),
         "person_removed": None if verdict.without is None else shares(verdict.without),
+        "rest": round(float(verdict.rest), 6),
+        "at_rest": verdict.at_rest,
         "doubts": list(verdict.doubts),
         "face_found": not verdict.looked.lost,
     }

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BAR = 30  # characters of 100 %
+LINES, LINE = 4, 0.16  # lines of words below a picture of the usual height, and inches that each further one takes
 WITHOUT, PLAIN = "with the person removed", "plain"
 ABOUT = (
     "{name} compares the shape of a face with sentences such as \u201ca smiling face\u201d{origin} "
-    "It must choose among {count} emotions, and knows no neutral face: a face at rest gets one of them too. "
-    "The numbers say which words fit best, in the eyes of this model. They do not measure what anybody feels."
+    "It must choose among {count} emotions, a face at rest too; whether it is at rest is asked beside, and often told "
+    "wrongly. The numbers say which words fit best, in the eyes of this model. They do not measure what anybody feels."
 )
 ORIGIN = {MODEL: " and has learnt from synthetic faces alone, so that on scanned ones it may well be wrong."}
+REST = "It may be at rest, and show none of these (beside them, rest has {:.0f} %)."
 LOST = "No face was recognised by its shape; it was taken as it lies, frontal and upright: the answer may mean nothing."
 
 
@@ -54,7 +56,8 @@ def _bars(probabilities: np.ndarray) -> str:
 
 
 def _said(verdict: Verdict) -> tuple[str, ...]:
-    return (*verdict.doubts, LOST) if verdict.looked.lost else verdict.doubts
+    rest = (REST.format(100 * verdict.rest),) if verdict.at_rest else ()
+    return (*rest, *verdict.doubts, *((LOST,) if verdict.looked.lost else ()))
 
 
 def about(name: str) -> str:
@@ -70,9 +73,16 @@ def draw(verdict: Verdict, chosen: Settings) -> Figure:
     from matplotlib.figure import Figure
 
     count = len(chosen.yaws)
-    figure = Figure(figsize=(2.0 * count + 4.4, 5.4), facecolor="white")
+    wide, tall = 2.0 * count + 4.4, 5.4
+    words = textwrap.wrap(" ".join([*_said(verdict), about(chosen.model)]), round(17.5 * wide))
+    more = LINE * max(0, len(words) - LINES)  # the page grows with what is to be said
+
+    def up(share: float) -> float:
+        return (share * tall + more) / (tall + more)
+
+    figure = Figure(figsize=(wide, tall + more), facecolor="white")
     grid = figure.add_gridspec(
-        2, count + 1, width_ratios=[*[1] * count, 1.25], left=0.015, right=0.965, top=0.84, bottom=0.17,
+        2, count + 1, width_ratios=[*[1] * count, 1.25], left=0.015, right=0.965, top=up(0.84), bottom=up(0.17),
         wspace=0.04, hspace=0.04,
     )  # fmt: skip
     for i, name in enumerate(view_names(chosen.yaws)):
@@ -90,13 +100,11 @@ def draw(verdict: Verdict, chosen: Settings) -> Figure:
     shares = _shares(verdict)
     for row, (title, of) in enumerate(shares):
         _draw_bars(figure.add_subplot(grid[row if len(shares) > 1 else slice(None), count]), of, title)
-    figure.text(0.02, 0.95, verdict.looked.name, fontsize=13, weight="bold", va="center")
-    figure.text(0.02, 0.905, verdict.looked.kind, fontsize=9, color="0.35", va="center")
+    figure.text(0.02, up(0.95), verdict.looked.name, fontsize=13, weight="bold", va="center")
+    figure.text(0.02, up(0.905), verdict.looked.kind, fontsize=9, color="0.35", va="center")
     below = f"below: what in the views speaks for {verdict.best} (gradient times activation, as in HiResCAM)"
-    figure.text(0.02, 0.142, below, fontsize=9, color="0.35", va="center")
-    words = " ".join([about(chosen.model), *_said(verdict)])
-    width = round(17.5 * figure.get_figwidth())
-    figure.text(0.02, 0.115, textwrap.fill(words, width), fontsize=8, color="0.25", va="top", linespacing=1.4)
+    figure.text(0.02, up(0.142), below, fontsize=9, color="0.35", va="center")
+    figure.text(0.02, up(0.115), "\n".join(words), fontsize=8, color="0.25", va="top", linespacing=1.4)
     return figure
 
 

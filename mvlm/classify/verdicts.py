@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mvlm.faces import dynamics
-from mvlm.faces.corpora.items import EMOTIONS, evenly_spaced
+from mvlm.faces.corpora.items import EMOTIONS, NEUTRAL, evenly_spaced
 from mvlm.faces.formats.by_extension import read_mesh
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.pose import Pose
@@ -58,6 +58,7 @@ class Verdict(NamedTuple):
         looked: its views.
         probabilities: (8,) of `EMOTIONS`, which sum to 1.
         heat: (V, S, S) in [0, 1], what speaks for `best`.
+        rest: probability of a face at rest, were that a further class.
         without: (6,) of `mvlm.one_person.CLASSES`, with the person removed; None where nothing is known of who it is,
             or what removes the person does not fit the model.
         doubts: in words, why to doubt that, or why there is none.
@@ -66,6 +67,7 @@ class Verdict(NamedTuple):
     looked: Looked
     probabilities: np.ndarray
     heat: np.ndarray
+    rest: float
     without: np.ndarray | None = None
     doubts: tuple[str, ...] = ()
 
@@ -73,6 +75,11 @@ class Verdict(NamedTuple):
     def best(self) -> str:
         """The most probable emotion: with the person removed, if that is known."""
         return EMOTIONS[int((self.probabilities if self.without is None else self.without).argmax())]
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it is called at rest: the prompts for a face at rest are nearer than those of any emotion."""
+        return bool(self.rest > (1 - self.rest) * self.probabilities.max())
 
 
 def classify(
@@ -92,33 +99,38 @@ def classify(
     found = [(path, frames_of(path)) for path in paths]  # what is missing is said before the model loads
     if pool is not None:
         pool.submit(_ready)
-    from mvlm.measures.explain import grad_cam
+    from mvlm.measures.explain import class_logits, grad_cam
     from mvlm.model import load_model
 
     model = load_model(chosen.model, chosen.pretrained)
     each = map if pool is None else pool.map
     looked = list(each(look, *zip(*found, strict=True), repeat(chosen), repeat(model.image_size)))
     images = np.stack([of.images for of in looked])
+    views = model.encode_views(images)
+    logits = class_logits(views, model.prototypes((*EMOTIONS, NEUTRAL)), model, None).numpy()
+    probabilities, rest = _softmax(logits[:, :-1]), _softmax(logits)[:, -1]
     without, doubts = [None] * len(images), [()] * len(images)
     if persons is not None:
-        without, doubts = _without_persons(model, images, np.asarray(persons), chosen)
-    target = None if without[0] is None else np.argmax(without, 1)
-    explained = grad_cam(model, images, EMOTIONS, target)
-    odds = np.exp(explained.logits - explained.logits.max(1, keepdims=True))
-    probabilities = odds / odds.sum(1, keepdims=True)
-    return [Verdict(*of) for of in zip(looked, probabilities, explained.heat, without, doubts, strict=True)]
+        without, doubts = _without_persons(model, aggregate(views.numpy()), np.asarray(persons), chosen)
+    target = np.argmax(probabilities if without[0] is None else without, 1)
+    heat = grad_cam(model, images, EMOTIONS, target).heat
+    return [Verdict(*of) for of in zip(looked, probabilities, heat, rest, without, doubts, strict=True)]
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    odds = np.exp(logits - logits.max(1, keepdims=True))
+    return odds / odds.sum(1, keepdims=True)
 
 
 def _without_persons(
-    model: MultiviewVLM, images: np.ndarray, persons: np.ndarray, chosen: Settings
+    model: MultiviewVLM, rows: np.ndarray, persons: np.ndarray, chosen: Settings
 ) -> tuple[list[np.ndarray | None], list[tuple[str, ...]]]:
-    """Probabilities with the person removed and doubts of each of views (N, V, H, H, 3); without the first, if none."""
+    """Probabilities with the person removed, and doubts, of each of unit rows (N, D); None for what does not fit."""
     from mvlm import one_person
 
     reader = one_person.load()
     if misfit := reader.misfit(model, chosen):
-        return [None] * len(images), [(misfit,)] * len(images)
-    rows = aggregate(model.encode_views(images).numpy())
+        return [None] * len(rows), [(misfit,)] * len(rows)
     without, doubts = np.empty((len(rows), len(one_person.CLASSES))), [()] * len(rows)
     for person in np.unique(persons):
         own = np.flatnonzero(persons == person)

@@ -123,10 +123,10 @@ VIEWS = ("views of .*", "images of .*", *EVERY)
 FACES = ("strangers", *VIEWS)
 # Notebooks by number. Those of runs know every method and how it trains; 90 cites settings all over the package.
 OF_RUNS = ("05", "10", "11", "12", "13", "14", "15", "20", "22")
-OF_PROMPTS = ("02", "04", "08", "21", *OF_RUNS)
+OF_PROMPTS = ("02", "04", "08", "18", "21", *OF_RUNS)
 OF_PROTOCOLS = ("05", "10", "11", "12", "13", "15", "20")
-OF_TABLES = ("00", "02", "05", "10", "11", "12", "13", "14", "15", "90")
-OF_FACES = ("01", "04", "07", "08", *OF_RUNS)
+OF_TABLES = ("00", "02", "05", "10", "11", "12", "13", "14", "15", "18", "90")
+OF_FACES = ("01", "04", "07", "08", "18", *OF_RUNS)
 # What is edited -> how, and patterns of all that has to be made again.
 EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "nothing": (lambda _: None, ()),

@@ -1,6 +1,6 @@
 """Every committed notebook runs at PROFILE=smoke through the runner, and keeps what it promises.
 
-More than 20 s: eighteen notebooks, with every method of the study on every benchmark. One runs in a kernel of its own;
+More than 20 s: nineteen notebooks, with every method of the study on every benchmark. One runs in a kernel of its own;
 the cells of the others in this process, where what they import is there already. All share one cache of records.
 """
 
@@ -133,6 +133,13 @@ def test_model(smoke, tmp_path: Path):
     table = pd.read_csv(results / "tables/foundation.csv")
     assert set(table["pretrained_on"]) == {"still faces alone"} and set(table["value"]) == {50}
     assert (results / "figures/foundation.png").is_file()
+
+
+def test_at_rest(smoke):
+    outcome, results = smoke("18-at-rest")
+    table = pd.read_csv(results / "tables/at-rest.csv")
+    assert outcome.ran and set(table["corpus"]) == {"BU-3DFE", "Bosphorus"} and set(table["subjects"]) == {6}
+    assert json.loads((results / "figures/at-rest.json").read_text())["data_kind"] == "twin"
 
 
 def test_dials(smoke):
