@@ -40,6 +40,7 @@ from mvlm.faces.check.findings import (
     winding,
 )
 from mvlm.faces.corpora.corpus import CORPORA, SAMPLED_FRAMES, Corpus, in_folder
+from mvlm.machine import command, expect_ray_caster
 
 VIEWS, SIZE = 3, 64  # of the cost: quick profile
 SUBJECTS = {"BU-3DFE": 100, "Bosphorus": 105, "BU-4DFE": 101, "BP4D": 41}
@@ -220,9 +221,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print data, not prose")
     chosen = parser.parse_args(arguments)
     folder = chosen.folder
-    for stream in (sys.stdout, sys.stderr):  # a terminal of few letters shows the others as numbers
-        stream.reconfigure(errors="backslashreplace")
     try:
+        expect_ray_caster()
         found = look(folder)
     except OSError as error:
         print(_shown(str(error)), file=sys.stderr)
@@ -235,4 +235,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)
