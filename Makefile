@@ -31,7 +31,7 @@ COVERED := 96
 COVERAGE := runs/coverage.json
 
 .DEFAULT_GOAL := help
-.PHONY: help tables figures study timings transfer foundation lessons all verify test bench fuzz crash-test lab clean
+.PHONY: help tables figures study identity timings transfer foundation lessons all verify test bench fuzz crash-test lab clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -60,6 +60,9 @@ figures: $(READY) ## faces, dynamic images, the twins' dials, Figures 3, 6 and 7
 	@$(NOTEBOOKS) $@
 
 study: $(READY) ## beyond the paper: what helps, and what the embedding knows (45 min, goes on where it was) -> results
+	@$(NOTEBOOKS) $@
+
+identity: $(READY) ## the person in the embedding: a lesson by hand, and labels without labels -> results
 	@$(NOTEBOOKS) $@
 
 timings: $(READY) ## seconds of an epoch by ranks and batch on this machine, for Figures 4 and 5 (about 5 min)

@@ -122,10 +122,10 @@ LEARNT = (rf"{ANY}(full|oracle|balanced|nt-xent) on .*",)
 VIEWS = ("views of .*", "images of .*", *EVERY)
 FACES = ("strangers", *VIEWS)
 # Notebooks by number. Those of runs know every method and how it trains; 90 cites settings all over the package.
-OF_RUNS = ("05", "10", "11", "12", "13", "14", "15", "20", "22")
+OF_RUNS = ("05", "09", "10", "11", "12", "13", "14", "15", "20", "22")
 OF_PROMPTS = ("02", "04", "08", "18", "21", *OF_RUNS)
-OF_PROTOCOLS = ("05", "10", "11", "12", "13", "15", "20")
-OF_TABLES = ("00", "02", "05", "10", "11", "12", "13", "14", "15", "18", "90")
+OF_PROTOCOLS = ("05", "09", "10", "11", "12", "13", "15", "20")
+OF_TABLES = ("00", "02", "05", "09", "10", "11", "12", "13", "14", "15", "18", "90")
 OF_FACES = ("01", "04", "07", "08", "18", *OF_RUNS)
 # What is edited -> how, and patterns of all that has to be made again.
 EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
@@ -151,9 +151,10 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "a labelling": (with_a_line("mvlm/labels/refined.py", "balanced"), (f"{ANY}balanced on .*", *OF_RUNS)),
     "how a person is removed": (
         with_a_line("mvlm/labels/identity.py", "centred_on_subjects"),
-        (f"{ANY}relabelled-who on .*", *OF_RUNS),
+        (f"{ANY}relabelled-who on .*", "09", *OF_RUNS),
     ),
     "how runs are scored": (with_a_line("mvlm/study/record.py", "score"), (*EVERY_RUN, *OF_PROTOCOLS)),
+    "a measure": (with_a_line("mvlm/measures/nuisance.py", "spread"), ("09",)),
     "a probe": (change("mvlm/study/inspection.py", r"\nDRAWS = 5", "\nDRAWS = 6"), ("inspection of .*", "13")),
     "a prompt of one class": (
         change("mvlm/prompts/own.csv", r"\Z", "happiness,a face that beams\n"),

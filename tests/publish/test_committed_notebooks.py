@@ -140,6 +140,14 @@ def test_at_rest(smoke):
     table = pd.read_csv(results / "tables/at-rest.csv")
     assert outcome.ran and set(table["corpus"]) == {"BU-3DFE", "Bosphorus"} and set(table["subjects"]) == {6}
     assert json.loads((results / "figures/at-rest.json").read_text())["data_kind"] == "twin"
+def test_identity(smoke):
+    outcome, results = smoke("09-identity", {"SEEDS": [0]})
+    assert outcome.ran and len(outcome.outputs) == 9 * 4
+    shares = pd.read_csv(results / "figures/person-shares.csv")
+    assert set(shares["seen"]) == {"yes", "no"} and set(shares["benchmark"]) == {"BU-3DFE-I", "Bosphorus", "BU-4DFE"}
+    assert set(pd.read_csv(results / "figures/person-steps.csv").groupby("step").size()) == {36}
+    starts = pd.read_csv(results / "figures/person-starts.csv")
+    assert starts["series"].nunique() == 3 and starts["profile"].unique().tolist() == ["smoke"]
 
 
 def test_dials(smoke):
