@@ -13,7 +13,9 @@ from mvlm.study.benchmarks import TABLES
 from mvlm.study.items.dials import turned
 from mvlm.study.items.fig4_fig5 import read_record
 from mvlm.study.items.fig7 import attention
+from mvlm.study.items.identity import study
 from mvlm.study.items.identity_lesson import shown_people
+from mvlm.study.items.identity_stress import stress
 from mvlm.study.items.readings_compared import reading_records
 from mvlm.study.items.seen_or_not import both_faces
 from mvlm.study.items.summary import study_records
@@ -26,7 +28,7 @@ from mvlm.study.runs import run
 NEEDED: dict[str, Callable[[Settings], object]] = {
     "05-readings": reading_records,
     "08-dials": turned,
-    "09-identity": shown_people,
+    "09-identity": lambda settings: (shown_people(settings), study(settings), stress(settings)),
     "10-table1": lambda settings: run(TABLES["table1"].benchmarks, settings=settings),
     "11-table2": lambda settings: run(TABLES["table2"].benchmarks, settings=settings),
     "12-table3": lambda settings: run(TABLES["table3"].benchmarks, settings=settings),
