@@ -259,9 +259,10 @@ def moved_by_balance(
 ) -> float:
     """Share of samples whose class, told by others' labels, is moved by balance inside their subject.
 
-    An idea for a guard that reads no true label, UNTESTED: where subjects do show the classes equally often, balance
-    has little to move; where they do not, it moves many. Each subject is told by a discriminant on `labels` (N,) of
-    `relabel` of the other subjects, `PARTS` parts by turns, since one's own labels are balanced already.
+    An idea for a guard that reads no true label: where subjects do show the classes equally often, balance has little
+    to move; where they do not, it moves many. It was tried (`mvlm.study.items.identity_stress`) and DOES NOT TELL: few
+    people or a weak model make it move as many. Each subject is told by a discriminant on `labels` (N,) of `relabel` of
+    the other subjects, `PARTS` parts by turns, since one's own labels are balanced already.
 
     Args:
         rows: unit rows (N, D) of `aggregate`.

@@ -100,3 +100,15 @@ def test_the_readme_shows_both_faces_as_the_table_has_them():
     for row in shown:
         accuracy, low, high = (f"{float(row[name]):.1f}" for name in ("accuracy", "low", "high"))
         assert f"{accuracy} [{low}, {high}]" in lines[f"| {row['benchmark']}", row["seen"]]
+
+
+def test_the_readme_shows_what_helps_without_a_label_as_the_table_has_it():
+    ways = ("zero-shot", "full", "subject-centred", "relabelled-who", "relabelled-shares", "impersonal-shares",
+            "impersonal-oracle")  # fmt: skip
+    with (RESULTS / "tables" / "identity.csv").open(encoding="utf-8", newline="") as file:
+        rows = {(row["benchmark"], row["way"]): row for row in csv.DictReader(file) if row["protocol"] == "zero-shot"}
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for benchmark in ("BU-3DFE-I", "BU-3DFE-II", "Bosphorus", "BU-4DFE", "BP4D"):
+        said = ([f"{float(rows[benchmark, way][name]):.1f}" for name in ("accuracy", "low", "high")] for way in ways)
+        cells = " | ".join(f"{accuracy} [{low}, {high}]" for accuracy, low, high in said)
+        assert f"| {benchmark} | {cells} |" in readme, benchmark
