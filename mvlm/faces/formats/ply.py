@@ -184,8 +184,8 @@ class _Document:
                            for rows in (faces, of_strips))
         if polygons is None and strip is None:
             others = ", ".join(element.name for element in self.elements if element.name not in ("vertex", "face"))
-            raise self.error("element face", "rows with a list vertex_indices",
-                             self.said("face") + (f", but elements {others}" if others else ""))
+            raise self.error("element face", "rows with a list vertex_indices", self.said("face")
+                             + (f", but elements {others}" if others else ": points without a surface?"))
         triangles = []
         if polygons is not None:
             if strip is None:

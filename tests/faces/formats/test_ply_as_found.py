@@ -191,7 +191,7 @@ def test_the_picture_is_the_one_that_the_faces_use(tmp_path, said, number, found
 
 
 REFUSED = {
-    "a cloud of points": (ply(faces=[]), "element face: expected rows with a list vertex_indices, found none"),
+    "a cloud of points": (ply(faces=[]), "element face: expected rows with a list vertex_indices, found none: points"),
     "a range scan": (ply(faces=[], more=[("range_grid", [LIST], [[[0]]])]), "found none, but elements range_grid"),
     "lines alone": (ply(faces=[[0, 1], [2, 3]]), "a.ply: expected polygons of at least 3 corners, found 2 of fewer"),
     "a place twice": (ply(["float x"], of_vertex=[1]), "line 7: expected format, .* found 'property float x'"),
