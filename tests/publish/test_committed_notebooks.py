@@ -142,7 +142,7 @@ def test_at_rest(smoke):
     assert json.loads((results / "figures/at-rest.json").read_text())["data_kind"] == "twin"
 def test_identity(smoke):
     outcome, results = smoke("09-identity", {"SEEDS": [0]})
-    assert outcome.ran and len(outcome.outputs) == 9 * 4
+    assert outcome.ran and len(outcome.outputs) == (13 + 4) * 4  # figures and tables
     shares = pd.read_csv(results / "figures/person-shares.csv")
     assert set(shares["seen"]) == {"yes", "no"} and set(shares["benchmark"]) == {"BU-3DFE-I", "Bosphorus", "BU-4DFE"}
     assert set(pd.read_csv(results / "figures/person-steps.csv").groupby("step").size()) == {36}

@@ -62,6 +62,7 @@ QUESTIONS = (
     Question("better pseudo-labels", ("agreed", *PSEUDO)),
     Question("siblings", SIBLINGS),
     Question("adapted to the test subjects, too", TRANSDUCTIVE),
+    Question("the person removed", ("baseline", "full", "subject-centred", "impersonal-shares", "oracle")),
 )
 # Where methods are run that stand in no table: one corpus of each kind that a method can learn from, so that a study
 # ends within the hour.
