@@ -222,12 +222,10 @@ class _Document:
 
     def indices(self, what: str, lists: List, size: int, ends: np.ndarray | None = None) -> np.ndarray:
         """The values as rows of vertices (N,) int32; those where `ends` says so are none."""
-        values = lists.values
+        values = lists.values if ends is None else np.where(ends, 0, lists.values)
         wrong = (values < 0) | (values >= size)
         if values.dtype.kind == "f":
             wrong |= values != np.rint(values)
-        if ends is not None:
-            wrong &= ~ends
         if wrong.any():
             corner = int(np.argmax(wrong))
             row = int(np.searchsorted(lists.starts, corner, side="right")) - 1
