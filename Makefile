@@ -84,7 +84,7 @@ all: tables figures lessons ## tables, figures, lessons, and an index of all pag
 	@$(PY) -m mvlm.publish.pages
 
 verify: $(READY) ## results made again and compared, value by value; cached runs are read (all anew: make clean verify)
-	@$(PY) -m mvlm.publish.verify tables figures study lessons
+	@$(PY) -m mvlm.publish.verify tables figures study identity lessons
 
 test: $(READY) ## ruff, import-linter (the order of rooms), the whole suite with coverage, the notebooks at PROFILE=smoke
 	@$(PY) -m ruff check .
