@@ -96,7 +96,7 @@ test: $(READY) ## ruff, import-linter (the order of rooms), the whole suite with
 bench: $(READY) ## our readers, views, pooling, losses and trainer against other tools -> runs/bench.csv
 	@$(PY) -m tests.bench
 
-fuzz: $(READY) ## 10,000 damaged files: each is read or refused in words, in time, in little memory
+fuzz: $(READY) ## 20,000 damaged files: each is read or refused in words, in time, in little memory
 	@$(PY) -m tests.fuzz
 
 crash-test: $(READY) ## the tables at smoke size, killed 20 times at random instants: the same bytes (30 min)

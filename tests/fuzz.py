@@ -9,6 +9,9 @@ the processor (what else the machine does is no fault); a peak of allocated memo
 from __future__ import annotations
 
 import argparse
+import codecs
+import gzip
+import io
 import re
 import shutil
 import struct
@@ -17,12 +20,14 @@ import tempfile
 import time
 import tracemalloc
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from mvlm.faces import Mesh, read_mesh, write_mesh
@@ -82,12 +87,13 @@ def originals(side: int) -> dict[str, list[Data]]:
         for change in ((b"\n", b"\r\n"), (b" ", b"\t "), (b"\n", b" # note\n")):
             name = list(first)[-1]
             found[kind].append({**first, name: first[name].replace(*change)})
-    for kind, more in as_found(mesh, found).items():
+    for kind, more in [*as_found(mesh, found).items(), *scenes(found).items()]:
         found[kind] += more
     quads = b" ".join(b"0 1 2 3 -1" for _ in range(side))
     found["wrl"].append({"a.wrl": re.sub(rb"(?s)coordIndex \[.*", b"coordIndex [ " + quads + b" ] } } ] }",
                                          found["wrl"][2]["a.wrl"], count=1)})
-    found["obj"].append({"a.obj": re.sub(rb"f (.*)\nf (.*)", rb"f \1 \2", found["obj"][0]["a.obj"])})
+    quads = re.sub(rb"f (\S+ \S+) (.*)\nf \S+ (\S+) .*", rb"f \1 \3 \2", found["obj"][0]["a.obj"])
+    found["obj"].append({"a.obj": quads})
     return found
 
 
@@ -126,6 +132,44 @@ def as_found(mesh: Mesh, found: dict[str, list[Data]]) -> dict[str, list[Data]]:
               "lm3": [re.sub(rb"(?m)^.* .* .*[05]\r$", row, labels) for row in (b"-1 -1 -1\r", b"NaN 0 0\r")]}
     more = {kind: [{**found[kind][0], f"a.{kind}": data} for data in changed] for kind, changed in hidden.items()}
     return {**more, "ply": [{"a.ply": data} for data in [*files.values(), *odd]]}
+
+
+SCENE = b"""PROTO Look [ exposedField SFColor c 1 0 0 ] { Material { diffuseColor IS c } }
+Script { field SFNode a USE face url "javascript: f() { }" }
+Transform { translation 1 2 3 rotation 0 1 0 6.2831853 scale 2 -2 2 center 1 1 1 children [ LOD { range [ 9 ] level [
+%s Shape { geometry Box { } } ] } Switch { whichChoice 0 choice DEF lines Shape { geometry IndexedLineSet {
+coord DEF points Coordinate { point [ 0 0 0, 1 0 0, nan 0 0 ] } coordIndex [ 0 1 -1 ] } } } ] }
+Inline { url [ "b.wrl" ] } USE lines ROUTE a.b TO c.d
+"""
+MATERIALS = b"""newmtl "the skin #1"
+map_Ka dark.png
+map_Kd -blendu on -s 2 0.5 1 -o 0.25 0 my skin (2).tif -clamp off
+newmtl other
+map_Kd a.png
+"""
+
+
+def scenes(found: dict[str, list[Data]]) -> dict[str, list[Data]]:
+    """Layouts of .wrl, .obj and .mtl that people have, likewise."""
+    scan, lines = found["wrl"][0]["a.wrl"], found["obj"][0]["a.obj"]
+    head, body = re.split(rb"(?<=utf8)\n+", scan, maxsplit=1)
+    named = body.replace(b"Shape", b"DEF face Shape", 1)
+    moved = body.replace(b"appearance Appearance {", b"appearance Appearance { texture ImageTexture { url [ \"x\" "
+                         b"\"my%20skin.tif\" ] repeatS FALSE } textureTransform TextureTransform { scale 1 -1 "
+                         b"center .5 .5 rotation 1 translation 3 0 }", 1)
+    picture = io.BytesIO()
+    Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8)).save(picture, "png")
+    beside = {"my skin (2).png": picture.getvalue(), "my skin.png": picture.getvalue()}
+    wrl = [b"%s\n%s" % (head, SCENE % named), b"%s\n%s USE face\n%s" % (head, named, moved), gzip.compress(scan),
+           scan.decode().encode("utf-16"), scan + b"\x1a",
+           re.sub(rb"(\d+), -1,\n", rb"\1, -1, 0, 1, -1\n", found["wrl"][2]["a.wrl"], count=9)]
+    painted = lines.replace(b"f ", b"mtllib a.mtl\nusemtl \"the skin #1\"\nf ", 1)
+    obj = [re.sub(rb"(?m)^(v .*)$", rb"\1 nan -nan 1.#IND", lines), painted, codecs.BOM_UTF8 + lines + bytes(64),
+           lines.decode().encode("utf-16"), re.sub(rb"(?m)^(f \S+) ", rb"\1 \\ \n ", lines), lines.replace(
+               b"f ", b"vc 1 1 1\nf 1 2\nf ", 5)]
+    libraries = (MATERIALS, MATERIALS.decode().encode("utf-16"))
+    return {"wrl": [{"a.wrl": data, **beside} for data in wrl], "obj": [{"a.obj": data, **beside} for data in obj],
+            "mtl": [{"a.obj": painted, "a.mtl": data, **beside} for data in libraries]}
 
 
 def polygon_file(elements: list[tuple[str, list[str], list[tuple]]], order: str) -> bytes:
@@ -274,9 +318,18 @@ def damaged(original: Data, kind: str, rng: np.random.Generator) -> Data:
     return {**original, name: bytes(data)}
 
 
+def unpacked_size(path: Path) -> int:
+    """Bytes of a file, where it is packed those that a reader takes from it."""
+    data = path.read_bytes()
+    try:
+        return len(zlib.decompressobj(wbits=31).decompress(data, 64 * len(data)))
+    except zlib.error:
+        return len(data)
+
+
 def wrong_with(paths: list[Path], measure: Findings) -> str | None:
     """What is wrong with how these files are treated: the mesh, and what lies beside it."""
-    size = sum(path.stat().st_size for path in paths)
+    size = sum(unpacked_size(path) for path in paths)
     landmarks = next((path for path in paths if path.suffix in (".bnd", ".lm3")), None)
     tracemalloc.start()
     begin = time.process_time()
@@ -341,7 +394,7 @@ def run(count: int, seed: int, *, keep: Path | None = None, quiet: bool = True) 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Damaged files of every format, read or refused.")
-    parser.add_argument("--files", type=int, default=10_500)
+    parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     keep = ROOT / "runs" / "fuzz"

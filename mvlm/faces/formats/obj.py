@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,16 +29,17 @@ from mvlm.faces.formats.files import (
 )
 from mvlm.faces.formats.mtl import Map, read_mtl
 from mvlm.faces.formats.numbers import Misread, expect_polygons, fans, numbers
-from mvlm.faces.formats.obj_lines import Lines, between, plain, without_indentation, words
+from mvlm.faces.formats.obj_lines import NAMING, Lines, between, joined, plain, without_indentation, words
 from mvlm.faces.formats.polygons import repeating
 from mvlm.faces.mesh import Mesh
 
 # What changes neither vertices nor polygons.
-_IGNORED = re.compile(rb"(?:vp|l|p|o|g|s|mg|usemap|maplib|bevel|c_interp|d_interp|lod|shadow_obj|trace_obj)"
-                      rb"(?=[ \n]|\Z)")
-_FOREIGN = re.compile(rb"[A-Za-z_]\w{1,30}|\w(?= +[A-Za-z_])")  # a word of a vendor; v or f with one bit wrong is none
+_IGNORED = re.compile(rb"vp|l|p|o|g|s|mg|usemap|maplib|bevel|c_interp|d_interp|lod|shadow_obj|trace_obj")
+_FIRST_WORD = re.compile(rb"^[^ \n]*", re.MULTILINE)
+_FOREIGN = re.compile(rb"(?:[A-Za-z_]\w{1,30}|\w(?= +[A-Za-z_]))(?=[ \n])")  # not v or f with one bit wrong
 _MOST_FOREIGN = 20  # such words
-_BROKEN = re.compile(rb"\\ *\n")  # a line that goes on in the next one
+_MOST_NAMES = 100_000  # lines that name a material; one for each polygon would still be read
+_MOST_LIBRARIES = 16  # that are looked for; real files have one
 _FREQUENT = (b"g ", b"g\n", b"s ", b"o ", b"l ", b"p ")  # of these, what may come with every polygon
 _SLASH = ord("/")
 _V, _VT, _VN, _F = b"v ", b"vt", b"vn", b"f "
@@ -80,8 +82,7 @@ class _Document:
     def take_text(self, data: bytes) -> None:
         """From here on every byte keeps its place, so that an error finds its line in `data`."""
         self.data = data
-        # Broken lines are joined.
-        self.text = _BROKEN.sub(lambda broken: b" " * len(broken[0]), data) if b"\\" in data else data
+        self.text = joined(data) if b"\\" in data else data
 
     def error(self, at: int, expected: str, found: str) -> ValueError:
         line = self.data.count(b"\n", 0, at) + 1
@@ -114,26 +115,34 @@ class _Document:
             known |= chosen
             if key != _VN:
                 lines[key] = self.gathered(key, starts[chosen], ends[chosen])
-        foreign: dict[bytes, int] = {}
-        for start, end in zip(starts[~known].tolist(), ends[~known].tolist(), strict=True):
-            if _IGNORED.match(self.text, start):
-                continue
-            word, _, rest = self.text[start:end].partition(b" ")
-            if self.text[start:end].isspace():
-                continue
-            if word == b"mtllib":
-                self.libraries.append(rest.strip())
-            elif word == b"usemtl":
-                self.materials.append((start, rest.strip()))
-            elif (name := _FOREIGN.match(self.text, start, end)) and len(foreign) < _MOST_FOREIGN:
-                foreign[name[0]] = foreign.get(name[0], 0) + 1
-            else:
-                raise self.error(start, "a line v, vt, vn, f, g, s, o, usemtl or mtllib and its values",
-                                 repr(word.strip()[:60].decode("latin-1")))
-        if foreign:
-            said = ", ".join(f"{word.decode('ascii')} ({count})" for word, count in foreign.items())
-            warnings.warn(f"{self.path}: left out lines {said:.200}", LeftOutWarning, 2)
+        self.take_others(self.gathered(b"", starts[~known], ends[~known]))
         return lines
+
+    def take_others(self, lines: Lines) -> None:
+        """Materials and libraries of lines that are no v, vt, vn or f; the others are left out, or refused."""
+        first_words = _FIRST_WORD.findall(lines.text)[:len(lines.origin)]
+        foreign = []
+        for word, count in Counter(first_words).items():
+            if word in NAMING:
+                if count > _MOST_NAMES:
+                    raise self.error(int(lines.origin[first_words.index(word)]),
+                                     f"at most {_MOST_NAMES} lines {word.decode()}", str(count))
+                for line in [number for number, other in enumerate(first_words) if other == word]:
+                    name = lines.text[lines.starts[line] + len(word):lines.starts[line + 1]].strip()
+                    if word == b"mtllib":
+                        self.libraries.append(name)
+                    else:
+                        self.materials.append((int(lines.origin[line]), name))
+            elif word and not _IGNORED.fullmatch(word):
+                alike = [first_words.index(word)] if len(word) > 1 else range(len(first_words))
+                for line in alike:
+                    known = first_words[line] != word or _FOREIGN.match(lines.text, lines.starts[line])
+                    if not known or len(foreign) == _MOST_FOREIGN:
+                        raise self.error(int(lines.origin[line]), "a line v, vt, vn, f, g, s, o, usemtl or mtllib and "
+                                         "its values", repr(word[:60].decode("latin-1")))
+                foreign.append(f"{word.decode('ascii')} ({count})")
+        if foreign:
+            warnings.warn(f"{self.path}: left out lines {', '.join(foreign):.200}", LeftOutWarning, 2)
 
     def gathered(self, key: bytes, starts: np.ndarray, ends: np.ndarray) -> Lines:
         """Lines from `starts` to `ends`, which follow each other in a few long runs or in many short ones."""
@@ -309,14 +318,16 @@ class _Document:
         return [one for one in known or materials.values() if one is not None]
 
     def library_paths(self) -> list[Path]:
-        """The .mtl files that the lines mtllib name, one or several each; or else the one of the same name."""
+        """The .mtl files that the lines mtllib name, one or several each; or else the one of the mesh's name."""
         found = []
-        for line in self.libraries:
+        for line in list(dict.fromkeys(self.libraries))[:_MOST_LIBRARIES]:
             whole = beside(self.path, spellings(line))
-            parts = [whole] if whole else [beside(self.path, spellings(name)) for name in line.split()]
+            names = [] if whole else line.split()[:_MOST_LIBRARIES]
+            parts = [whole, *(beside(self.path, spellings(name)) for name in names)]
             found += [path for path in parts if path is not None and path.suffix.lower() == ".mtl"]
-        alone = beside(self.path, [f"{self.path.stem}.mtl"]) if self.libraries and not found else None
-        return list(dict.fromkeys(found)) or ([] if alone is None else [alone])
+        if not found and (self.libraries or self.materials):
+            found = [path for path in [beside(self.path, [f"{self.path.stem}.mtl"])] if path is not None]
+        return list(dict.fromkeys(found))
 
 
 def write_obj(mesh: Mesh, path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_NAMING = (b"mtllib", b"usemtl")  # lines whose name may have a # in it
+NAMING = (b"mtllib", b"usemtl")  # lines whose name may have a # in it
 _BLANKS = bytes.maketrans(b"\t\v\f", b"   ")
 
 
@@ -65,11 +65,16 @@ def plain(data: bytes) -> bytes:
     begins, line_ends = events[opens], events[byte[events] == ord("\n")]
     line = np.searchsorted(line_ends, begins)
     starts = np.where(line > 0, line_ends[line - 1] + 1, 0)
-    named = [number for number in np.flatnonzero(np.isin(byte[starts], (ord("m"), ord("u")))).tolist()
-             if text.startswith(_NAMING, starts[number])]
-    kept = np.ones(len(begins), dtype=bool)
-    kept[named] = False
+    kept = ~np.any([_begin_with(name, byte, starts) for name in NAMING], axis=0)
     return _without(text, begins[kept], line_ends[line[kept]])
+
+
+def _begin_with(word: bytes, byte: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Whether a word stands at each of `starts` in a text (N,) uint8."""
+    same = np.ones(len(starts), dtype=bool)
+    for place, letter in enumerate(word):
+        same &= byte[np.minimum(starts + np.int32(place), len(byte) - 1)] == letter
+    return same
 
 
 def without_indentation(text: bytes) -> bytes:
@@ -78,6 +83,17 @@ def without_indentation(text: bytes) -> bytes:
     begins = np.flatnonzero(blank[1:] & (byte[:-1] == 10)).astype(np.int32)
     ends = np.flatnonzero(blank[:-1] & ~blank[1:]).astype(np.int32)
     return _without(text, begins, ends[np.searchsorted(ends, begins)])
+
+
+def joined(text: bytes) -> bytes:
+    """The text with blanks where a backslash, the last of its line, lets the line go on in the next one."""
+    byte = np.frombuffer(text, dtype=np.uint8)
+    marks, black = np.flatnonzero(byte == ord("\\")).astype(np.int32), np.flatnonzero(byte != 32).astype(np.int32)
+    ends = black[np.searchsorted(black, marks, side="right").clip(max=len(black) - 1)]
+    broken = byte[ends] == ord("\n")
+    found = byte.copy()
+    found[between(len(text), marks[broken], ends[broken] + 1)] = 32
+    return found.tobytes()
 
 
 def _without(text: bytes, begins: np.ndarray, ends: np.ndarray) -> bytes:

@@ -54,14 +54,15 @@ class _Scene:
         self.left_out: dict[str, int] = {}  # what -> how often
 
     def mesh(self) -> Mesh:
-        faces = []
+        faces = {}  # by what they are and where: twice in one place is once
         for shape, place in self.shapes():
             for geometry in shape.children(b"geometry"):
                 if geometry.kind == b"IndexedFaceSet":
-                    faces.append((shape, geometry, place))
+                    where = None if place is None else place.tobytes()
+                    faces.setdefault((geometry.at, where), (shape, geometry, place))
                 elif geometry.kind not in _NO_SURFACE:
                     self.leave_out(geometry.kind.decode("latin-1"))
-        faces = [face for face in faces if len(faces) == 1 or self.plain(face[1], b"coordIndex")]
+        faces = [face for face in faces.values() if len(faces) == 1 or self.plain(face[1], b"coordIndex")]
         if not faces:
             found = ", ".join(self.left_out) or ("none but prototypes" if self.document.prototypes else "none")
             raise self.error(len(self.text), "a Shape with an IndexedFaceSet", found)

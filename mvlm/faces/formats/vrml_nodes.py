@@ -42,7 +42,7 @@ _OPAQUE = (b"Script",)  # declares fields, where others have values
 _DEEPEST = 64  # nodes within nodes; real files have about six
 MOST = 10_000  # nodes, routes and fields of a file; real ones have about thirty
 _MOST_REMARKS = 100_000  # strings and comments; one for each vertex would still be read
-_MOST_BRACKETS = 1_000_000  # passed over; half a second
+_MOST_BRACKETS = 250_000  # passed over; as many as nodes and lists of the largest scene would have, and more
 _LONGEST_NAME = 8  # words of a name in DEF; there should be one
 
 Span = tuple[int, int]  # from, to: bytes of the file
@@ -155,6 +155,7 @@ class Document:
             return None
         names = []
         while word == b"DEF":
+            self.count_part(at)
             names.append(self.name("a name after DEF"))
             word, at = self.take("a node")
             for _ in range(_LONGEST_NAME):  # a name of several words, as some write

@@ -1,5 +1,7 @@
 """Damaged and hostile files: read or refused in words, in time, in little memory (`make fuzz` tries more of them)."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,23 @@ HOSTILE = {
     "routes.wrl": HEAD + b"ROUTE a TO b " * (N // 4),
     "nests.wrl": HEAD + b"Group { children [ " * (N // 4),
     "blanks.wrl": HEAD + b" " * (8 * N),
+    "packed nothing.wrl": gzip.compress(HEAD + b" " * (64 * N)),
+    "uses of uses.wrl": HEAD + b"DEF a Group { } " + b"".join(
+        b"DEF a%d Group { children [ USE a USE a%d ] } " % (i, i - 1) for i in range(3000)),
+    "brackets in brackets.wrl": HEAD + b"A { b [ C { d Shape { " * 20 + b"[ ] " * N + b"} } ] } " * 20,
+    "scripts.wrl": HEAD + b"Script { a [ } ] " * (N // 4),
+    "prototypes.wrl": HEAD + b"PROTO A [ ] { " * (N // 4),
+    "names.wrl": HEAD + b"DEF a " * N,
+    "one face many times.wrl": HEAD + b"DEF f " + POINTS + b"coordIndex [ " + b"0 1 2 -1 " * (N // 4) + b"] } } "
+                               + b"Transform { translation 1 0 0 children USE f } " * 2000,
+    "corners that return.wrl": HEAD + POINTS + b"coordIndex [ " + b"0 1 2 0 1 2 -1 " * (N // 4) + b"] } }",
+    "lines.wrl": HEAD + POINTS + b"coordIndex [ " + b"0 1 -1 -1 " * N + b"0 1 2 ] } }",
+    "materials.obj": b"v 0 0 0\n" * 3 + b"vt 0 0\n" + b"usemtl a\nf 1/1 2/1 3/1\n" * (N // 8),
+    "foreign words.obj": b"vc 1 1 1\n" * N + b"v 0 0 0\n" * 3 + b"f 1 2 3\n",
+    "broken lines.obj": b"v 0 0 0\n" * 3 + b"f 1 2 " + b"\\ \n" * N + b"3\n",
+    "colours.obj": b"v 0 0 0 nan nan nan\n" * (N // 4) + b"f 1 2 3\n",
+    "lines.obj": b"v 0 0 0\n" * 3 + b"f 1 2\n" * N + b"f 1 2 3\n",
+    "sharps.obj": b"usemtl #\n" * N + b"v 0 0 0\n" * 3 + b"f 1 2 3\n",
     "line ends.obj": b"\n" * (4 * N),
     "blanks.obj": b" \n" * (4 * N),
     "groups.obj": b"g\n" * N,

@@ -110,6 +110,7 @@ PICTURES = {
     "UTF-16": ("mtllib a.mtl\n", "newmtl x\nmap_Kd gesicht_ä.png\n".encode("utf-16"), ["gesicht_ä.png"], 0),
     "a mark of byte order": ("mtllib a.mtl\nusemtl x\n", codecs.BOM_UTF8 + b"newmtl x\nmap_Kd a.png", ["a.png"], 0),
     "another name of the library": ("mtllib b.mtl\n", "map_Kd skin.png", ["skin.png"], 0),
+    "no line for the library": ("usemtl skin\n", TWO, BOTH, "skin.png"),
     "two libraries": ("mtllib none.mtl a.mtl\nusemtl skin\n", TWO, BOTH, "skin.png"),
     "one picture for two materials": ("mtllib a.mtl\n", TWO.replace("default.png", "SKIN.png"), BOTH, "skin.png"),
 }  # fmt: skip

@@ -226,8 +226,9 @@ BROKEN = {
     "an end mark here and there": (swap(FACES, "coordIndex [ 0 1 2 -1 0 2 3 1 4 2 -1 ]\n"), "comes again in polygon 1"),
     "a bomb of uses": ("#VRML V2.0 utf8\nDEF a0 Group { }\n" + "".join(
         f"DEF a{i} Group {{ children [ USE a{i - 1} USE a{i - 1} ] }}\n" for i in range(1, 60)), "at most 10000 nodes"),
-    "a hundred of one face": (swap("Shape {", "DEF face Shape {") + "USE face\n" * 100,
-                              "expected each face set by USE at most 4 times"),
+    "a thousand of one face": (swap("Shape {", "DEF a0 Shape {") + "".join(
+        f"DEF a{i + 1} Group {{ children [ USE a{i} Transform {{ translation {2**i} 0 0 children USE a{i} }} ] }}\n"
+        for i in range(9)), "expected each face set by USE at most 4 times"),
     "no points": (swap(COORDINATES, ""), "expected coord Coordinate in IndexedFaceSet, found none"),
     "no faces": (swap(FACES, ""), "expected coordIndex with values in IndexedFaceSet, found none"),
     "empty points": (swap(COORDINATES, "coord Coordinate { point [ ] }\n"), "point of Coordinate, found an empty"),

@@ -112,6 +112,13 @@ def test_a_used_shape_stands_in_two_places(tmp_path):
     assert np.array_equal(mesh.vertices, [*(POINTS + [5, 0, 0]), *POINTS])
 
 
+def test_a_face_shown_twice_in_one_place_is_one(tmp_path):
+    face = shape().replace("geometry I", "geometry DEF g I")
+    again = "Shape { geometry USE g }"
+    mesh = read(tmp_path, f"{face} {again} Transform {{ scale 1 1 1 children {again} }}")
+    assert np.array_equal(mesh.vertices, POINTS) and mesh.triangles.tolist() == [[0, 1, 2]]
+
+
 def test_shapes_with_seams_and_polygons(tmp_path):
     quad = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
     uv = "texCoord TextureCoordinate { point [ 0 0 1 0 1 1 0 1 .5 .5 ] } texCoordIndex [ 4 1 2 3 -1 ]"
