@@ -176,7 +176,7 @@ def test_the_readme_names_every_notebook_beside_a_target_that_runs_it():
 def test_make_runs_the_notebooks_of_every_target_that_one_declares():
     for target in {target for path in NOTEBOOKS.glob("*.ipynb") for target in declared(read(path))["targets"]}:
         assert f"mvlm.publish.notebooks {target}\n" in make("-n", target).stdout, f"make {target}"
-    assert "mvlm.publish.verify tables figures study lessons\n" in make("-n", "verify").stdout
+    assert "mvlm.publish.verify tables figures study identity lessons\n" in make("-n", "verify").stdout
 
 
 def test_the_tests_of_a_checkout_are_the_readmes_command():
