@@ -2,8 +2,8 @@
 
 Why it works, as far as is known:
 
-- On faces that a model did not learn from, people differ more than their expressions do, so that clusters, and matches
-  with prompts, follow people. Each person's mean, over their own scans, is what the expressions share: the person.
+- People differ in their embeddings, the more so on faces that a model did not learn from, and clusters and matches with
+  prompts follow people in part. Each person's mean, over their own scans, is what the expressions share: the person.
   Subtracting it leaves the expression. (Projecting out the directions in which people differ does not: expressions lie
   in these directions too.)
 - What is left is anisotropic: a cosine weighs directions that only vary as much as those that tell classes apart. A
@@ -11,7 +11,9 @@ Why it works, as far as is known:
 - Prompts are weak, and need not be more: they say which class is which, a symmetry that images alone cannot break. From
   there on images teach: each round's discriminant is fitted to the labels of the round before.
 - Where each person shows every class equally often, that is one small constraint a person, many together: labels that
-  crowd into one class are pushed apart inside each person, where they are comparable.
+  crowd into one class are pushed apart inside each person, where they are comparable. For a linear rule this removes
+  the person by itself: its log-odds of a row with and without the person's mean differ by one number a person and
+  class, and these are what the balance chooses.
 
 Who is shown is known to whoever scans people, and is no label of what they show. That classes have equal shares in
 each person is knowledge of another sort, which can be false; so there are three degrees, see `EXPONENTS`.
