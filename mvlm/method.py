@@ -69,7 +69,9 @@ class Method:
         knows: "" for nothing, "subjects" or "class shares".
         impersonal: sees no view but without its subject's mean of such views, in training and test.
         discriminant: predicts by a linear discriminant on its last labels, in place of prompts.
-        film: what of a sequence is encoded: "image", one dynamic image of each view, as in the paper.
+        film: what of a sequence is encoded: "image", one dynamic image of each view, as in the paper; or its windows,
+            each by itself, and then pooled: "windows", "windows-max", "frames", "windows+frames", see
+            `mvlm.study.films.FILMS`. Of scans it says nothing.
     """
 
     name: str

@@ -5,9 +5,7 @@ A sample of a static corpus is a scan, one of a moving corpus a sequence: each v
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mvlm import settings
-from mvlm.cache import workers
+from mvlm.cache import growing, workers
 from mvlm.cache.keys import key, source_key
 from mvlm.settings import CHANNELS, YAWS, Settings
 
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from mvlm.faces.corpora.items import Sequence as Recording
     from mvlm.twins.twin import Twin
 
+IMAGES = "images.npy"
 CHUNK = 16  # meshes a worker takes at once, in whole sequences
 FRAMES = {"smoke": 4, "quick": 16, "full": None}  # of each sequence, by profile; None: all
 
@@ -68,7 +67,8 @@ class Samples:
     """Labelled scans or sequences and their views.
 
     Attributes:
-        images: (N, V, H, W, 3) uint8, memory-mapped; None in a catalogue, which was made without reading a mesh.
+        images: (N, V, H, H, 3) uint8, memory-mapped; of films in windows (N, W, V, H, H, C), black where one is
+            missing, C being 1 where the channel is grey; None in a catalogue, which was made without reading a mesh.
         names, subjects, emotions: (N,) str.
         levels: (N,) int, 0 where the corpus has no levels.
         takes: (N,) int, repetitions of one expression by one subject, from 0.
@@ -118,6 +118,7 @@ def load_samples(
     skip_bad: bool = False,
     subjects: Sequence[str] | None = None,
     rendering: Rendering = Rendering(),  # noqa: B008 - immutable
+    cut: str = "",
 ) -> Samples:
     """Views of everything that shows an emotion, rendered once and kept under `runs/cache/views`.
 
@@ -133,16 +134,17 @@ def load_samples(
             as two of those that are wanted remain.
         subjects: only these.
         rendering: channel, angles, frames of a sequence.
+        cut: of sequences alone, the windows that each has a picture of, see `mvlm.faces.windows.CUTS`; by default one
+            dynamic image shows the whole.
 
     Raises:
         ValueError: what fails, each with its reason; or no sample at all.
     """
-    folder = cache_folder(corpus, size=size, subjects=subjects, rendering=rendering)
-    if not (folder / "index.json").is_file():
-        _render(corpus, _labelled(corpus, subjects), size, rendering, jobs, folder)
-    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-    bad = index["bad"]
-    good = np.array([name not in bad for name in index["names"]], dtype=bool)
+    folder = cache_folder(corpus, size=size, subjects=subjects, rendering=rendering, cut=cut)
+    if not growing.whole(folder):
+        _render(corpus, _labelled(corpus, subjects), size, rendering, cut, jobs, folder)
+    names, bad = growing.index_of(folder)
+    good = np.array([name not in bad for name in names], dtype=bool)
     if bad and not skip_bad:
         listed = "\n".join(f"  {name}: {reason}" for name, reason in bad.items())
         lost, frames = int((~good).sum()), len(bad) - int((~good).sum())
@@ -151,8 +153,8 @@ def load_samples(
     if not good.any():
         raise ValueError(f"{corpus.name}: no readable {_kind(corpus)} that shows an emotion")
     known = {item.name: item for item in _labelled(corpus, subjects)}
-    images = np.load(folder / "images.npy", mmap_mode="r")
-    samples = _samples(images, [known[name] for name in index["names"]])
+    images = np.load(folder / IMAGES, mmap_mode="r")
+    samples = _samples(images, [known[name] for name in names])
     return replace(samples if good.all() else samples.select(good), bad=bad)
 
 
@@ -162,6 +164,7 @@ def cache_folder(
     size: int,
     subjects: Sequence[str] | None = None,
     rendering: Rendering = Rendering(),  # noqa: B008 - immutable
+    cut: str = "",
 ) -> Path:
     """Where the views of a corpus lie: an address made of its content, how it is shown, and the code that renders."""
     parts = {
@@ -170,17 +173,22 @@ def cache_folder(
         "channel": rendering.channel,
         "yaws": rendering.yaws,
         "subjects": None if subjects is None else sorted(subjects),
-        "source": view_source(corpus),
+        "source": view_source(corpus, cut),
     }
     if corpus.sequences:
         parts["frames"] = rendering.frames
+    if cut:
+        parts["cut"] = cut
     return settings.RUNS / "cache" / "views" / key(parts)
 
 
-def view_source(corpus: Corpus) -> str:
+def view_source(corpus: Corpus, cut: str = "") -> str:
     """The code that draws the views of a corpus, as a hash: what reads or makes its faces, and what shows them."""
+    of = f"{type(corpus).__module__}:{type(corpus).__name__}"
+    if cut:
+        return source_key("mvlm.samples:_windows", of, choices={"mvlm.faces.windows:CUTS": {cut}})
     still = () if corpus.sequences else ("mvlm.faces.dynamics",)
-    return source_key("mvlm.samples:_views", f"{type(corpus).__module__}:{type(corpus).__name__}", without=still)
+    return source_key("mvlm.samples:_views", of, without=still)
 
 
 def folds(subjects: Sequence[str], count: int = 10, seed: int = 0) -> list[tuple[list[str], list[str]]]:
@@ -227,60 +235,33 @@ def _render(
     items: Sequence[Scan | Recording],
     size: int,
     rendering: Rendering,
+    cut: str,
     jobs: int,
     folder: Path,
 ) -> None:
-    """Writes images.npy, a row for each item, and index.json; the folder is there when both are whole.
-
-    Until then they grow in a hidden folder beside it, with a journal of the chunks that are done: whoever comes after
-    an interruption, a kill included, goes on from there.
-    """
-    from filelock import FileLock
-
+    """Writes images.npy, a row for each item, and index.json; see `mvlm.cache.growing`."""
+    row = (len(rendering.yaws), size, size, 3)
     longest = max((len(item.frames) for item in items), default=1) if corpus.sequences else 1
     meshes = longest if rendering.frames is None else min(longest, rendering.frames)
+    if cut:
+        from mvlm.faces.views import GREY
+
+        counts = [_windows_of(item, cut, rendering) for item in items]
+        meshes = max(windows * frames for windows, frames in counts)
+        row = (max(windows for windows, _ in counts), *row[:-1], 1 if rendering.channel in GREY else 3)
     chunk = max(1, CHUNK // meshes)
-    growing = folder.with_name(f".{folder.name}.{chunk}")
-    journal = growing / "done.jsonl"
-    growing.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):  # a second process waits, and finds the first one's
-        if (folder / "index.json").is_file():
-            return
-        growing.mkdir(exist_ok=True)
-        done = _done(journal)
-        shape = (len(items), len(rendering.yaws), size, size, 3)
-        mode = "r+" if journal.is_file() else "w+"  # the journal is younger than the whole file of images
-        images = np.lib.format.open_memmap(growing / "images.npy", mode=mode, dtype=np.uint8, shape=shape)
-        starts = [start for start in range(0, len(items), chunk) if start not in done]
-        tasks = [(_reader(corpus), items[start : start + chunk], size, rendering) for start in starts]
-        what = f"{len(items):,} {_kind(corpus)}s" + (f" of up to {meshes} frames" if corpus.sequences else "")
-        title, cost = f"views of {corpus.name}", f"{what}, {images.nbytes / 1e9:.1f} GB"
-        with journal.open("a", encoding="utf-8") as file:
-            file.write("\n")  # ends a line that was cut short
-            shown = workers.each(_views, tasks, jobs=jobs, title=title, cost=cost)
-            for start, (views, reasons) in zip(starts, shown, strict=True):
-                images[start : start + len(views)] = views
-                images.flush()
-                file.write(json.dumps([start, reasons]) + "\n")
-                file.flush()
-                done[start] = reasons
-        bad = {name: reason for start in sorted(done) for name, reason in done[start].items()}
-        index = {"names": [item.name for item in items], "bad": bad}
-        (growing / "index.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
-        journal.unlink()
-        os.replace(growing, folder)
+    what = f"{len(items):,} {_kind(corpus)}s" + (f" of up to {meshes} frames" if corpus.sequences else "")
+    title, cost = f"views of {corpus.name}", f"{what}, {len(items) * np.prod(row) / 1e9:.1f} GB"
 
+    def make(starts: list[int]) -> Iterator[tuple[np.ndarray, dict[str, str]]]:
+        parts = [(_reader(corpus), items[start : start + chunk], size, rendering) for start in starts]
+        if not cut:
+            return workers.each(_views, parts, jobs=jobs, title=title, cost=cost)
+        tasks = [(*part, cut, row) for part in parts]
+        return workers.each(_windows, tasks, jobs=jobs, title=f"{title}, {cut}", cost=cost)
 
-def _done(journal: Path) -> dict[int, dict[str, str]]:
-    """What was bad in each chunk that a journal has, by the chunk's first row."""
-    done = {}
-    for line in journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else ():
-        try:
-            start, reasons = json.loads(line)
-        except ValueError:  # empty, or cut short by a kill: that chunk is done again
-            continue
-        done[start] = reasons
-    return done
+    names = [item.name for item in items]
+    growing.grow(folder, IMAGES, names, make, row=row, dtype=np.uint8, chunk=chunk)
 
 
 def _reader(corpus: Corpus) -> Corpus:
@@ -311,4 +292,36 @@ def _views(task: tuple[Corpus, Sequence[Scan | Recording], int, Rendering]) -> t
         except (OSError, ValueError) as error:
             path = item.path if isinstance(item, Scan) else None
             bad[item.name] = str(error) if path is None or path.name in str(error) else f"{path}: {error}"
+    return pictures, bad
+
+
+def _windows_of(item: Recording, cut: str, rendering: Rendering) -> tuple[int, int]:
+    """How many windows a sequence has, and how many frames each of them; one of one where it is too short for any."""
+    from mvlm.faces.windows import CUTS
+
+    try:
+        return CUTS[cut](len(item.frames), item.fps, rendering.frames).shape
+    except ValueError:  # who draws it says so
+        return 1, 1
+
+
+def _windows(
+    task: tuple[Corpus, Sequence[Recording], int, Rendering, str, tuple[int, ...]],
+) -> tuple[np.ndarray, dict[str, str]]:
+    """Pictures (n, W, V, size, size, C) of the windows of some sequences, black where one is missing, and the reasons
+    for what is, by name.
+    """
+    from mvlm.faces import windows
+
+    corpus, items, size, how, cut, row = task
+    pictures, bad = np.zeros((len(items), *row), np.uint8), {}
+    for shown, item in zip(pictures, items, strict=True):
+        try:
+            places = windows.CUTS[cut](len(item.frames), item.fps, how.frames)
+            drawn, frames = windows.project_windows(corpus, item, places, yaws=how.yaws, size=size, channel=how.channel)
+        except (OSError, ValueError) as error:
+            bad[item.name] = str(error)
+            continue
+        shown[: len(drawn)] = drawn
+        bad |= frames
     return pictures, bad

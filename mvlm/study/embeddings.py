@@ -92,11 +92,9 @@ def text_path(prompts: Sequence[str], classes: np.ndarray, chosen: Settings) -> 
     return mvlm.settings.RUNS / "cache" / "embeddings" / f"{key(parts)}.npz"
 
 
-def shown(
-    corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None
-) -> Samples:
+def shown(corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None) -> Samples:
     """All that shows an emotion in a corpus, in views of the size that the model takes; arguments as of `frozen`."""
-    return load_samples(corpus, jobs=chosen.jobs, skip_bad=chosen.skip_bad, **_how(emotions, chosen, subjects))
+    return load_samples(corpus, jobs=chosen.jobs, skip_bad=chosen.skip_bad, **shown_as(emotions, chosen, subjects))
 
 
 def frozen(
@@ -114,16 +112,16 @@ def frozen(
         ValueError, FileNotFoundError: bad scans, or a model that cannot be loaded.
     """
     samples = shown(corpus, emotions, chosen, subjects)
-    path = image_path(cache_folder(corpus, **_how(emotions, chosen, subjects)), sorted(samples.bad), chosen)
+    path = image_path(cache_folder(corpus, **shown_as(emotions, chosen, subjects)), sorted(samples.bad), chosen)
     if not path.is_file():
         _encode(samples, chosen, path, corpus.name)
     every = Embedded(path, np.arange(len(samples)), samples.names, samples.subjects, samples.emotions)
-    return every, _text(tuple(emotions), chosen)[1]
+    return every, sized_prompts(emotions, chosen)[1]
 
 
-def _how(emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None) -> dict[str, object]:
+def shown_as(emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None) -> dict[str, object]:
     """How views are shown: arguments of `load_samples` and `cache_folder`."""
-    return {"size": _text(tuple(emotions), chosen)[0], "subjects": subjects, "rendering": Rendering.of(chosen)}
+    return {"size": sized_prompts(emotions, chosen)[0], "subjects": subjects, "rendering": Rendering.of(chosen)}
 
 
 def augmented(images: np.ndarray, copy: int, offsets: np.ndarray, rendering: Rendering) -> np.ndarray:
@@ -164,9 +162,9 @@ def _encoded(task: tuple[np.ndarray, int, np.ndarray, Rendering, str, str | None
     return cached_model(name, pretrained).encode_views(np.array(augmented(images, copy, offsets, rendering))).numpy()
 
 
-def _text(emotions: tuple[str, ...], chosen: Settings) -> tuple[int, Prompts]:
+def sized_prompts(emotions: Sequence[str], chosen: Settings) -> tuple[int, Prompts]:
     """Image size of the model, and the prompts of emotions as it embeds them, cached too."""
-    return _kept_text(*prompts_for(emotions), chosen)
+    return _kept_text(*prompts_for(tuple(emotions)), chosen)
 
 
 def texts(said: Sequence[str], chosen: Settings) -> np.ndarray:

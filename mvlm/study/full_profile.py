@@ -28,6 +28,7 @@ from mvlm.ranks.launch import find_devices, launch
 from mvlm.samples import Rendering, cache_folder, load_samples
 from mvlm.settings import Settings, Training
 from mvlm.study.embeddings import Embedded
+from mvlm.study.films import IMAGE
 from mvlm.study.plan import Experiment, Planned
 from mvlm.study.record import Fold, results
 
@@ -127,7 +128,8 @@ def compute(missing: Sequence[Planned], chosen: Settings) -> None:
 
 def _trainable(method: Method) -> bool:
     labelled = method.labelling in {"plain", *RELABELLINGS}
-    shown = not method.transductive and not method.impersonal  # it embeds anew what a step shows it, a few at a time
+    # It embeds anew what a step shows it, a few at a time, and of a film one image.
+    shown = not method.transductive and not method.impersonal and method.film == IMAGE
     return labelled and shown and method.reading == TEXT and set(method.use) <= set(PARTS)
 
 

@@ -138,6 +138,33 @@ _IDENTITY = (
     ),
 )
 
+# What of a film is encoded: each row beside a row of the tables, from which it differs in this alone.
+FILM_BASES = {
+    "baseline": "prompts",
+    "centred": "prompts, centred",
+    "subject-centred": "prompts, subject-centred",
+    "impersonal-shares": "full, persons removed, relabelled",
+}
+_SHOWN = {
+    "windows": "windows",
+    "windows-max": "windows, their maximum",
+    "frames": "frames",
+    "windows+frames": "windows and frames",
+}
+
+
+def of_film(base: str, film: str) -> str:
+    """The name of a method of `FILM_BASES` where another thing of a film is encoded than one "image"."""
+    return base if film == "image" else f"{base}-{film}"
+
+
+_FILMS = tuple(
+    replace(base, name=of_film(base.name, film), title=f"{base.title}, {said}", film=film)
+    for film, said in _SHOWN.items()
+    for base in _TABLES
+    if base.name in FILM_BASES
+)
+
 _TRANSDUCTIVE = (replace(FULL, name="transductive", title="Full, adapted to the test subjects too", transductive=True),)
 
 
@@ -189,7 +216,7 @@ def _names(methods: tuple[Method, ...]) -> tuple[str, ...]:
 
 METHODS: dict[str, Method] = {
     method.name: method
-    for group in (_TABLES, _RUNGS, _PSEUDO, _SIBLINGS, _TRANSDUCTIVE, *_READINGS.values(), _IDENTITY)
+    for group in (_TABLES, _RUNGS, _PSEUDO, _SIBLINGS, _TRANSDUCTIVE, *_READINGS.values(), _IDENTITY, _FILMS)
     for method in group
 }
 LADDER = ("baseline", "pseudo-labels", "pairs", "full")
@@ -201,6 +228,7 @@ PSEUDO = ("full", "zero-shot-labels", *_names(_PSEUDO))
 SIBLINGS = ("full", "instance", *_names(_SIBLINGS))
 TRANSDUCTIVE = ("full", *_names(_TRANSDUCTIVE))
 IDENTITY = _names(_IDENTITY)
+FILMS = _names(_FILMS)
 READINGS = tuple(name for base, variants in _READINGS.items() for name in (base, *_names(variants)))
 GROUPS: dict[str, tuple[str, ...]] = {
     "tables": TABLE_METHODS,
@@ -211,6 +239,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "transductive": TRANSDUCTIVE,
     "readings": READINGS,
     "identity": IDENTITY,
+    "films": FILMS,
 }
 
 

@@ -23,6 +23,7 @@ from mvlm.samples import Rendering, Samples, catalogue, folds, open_corpus, view
 from mvlm.settings import Settings
 from mvlm.study.benchmarks import BENCHMARKS, Benchmark
 from mvlm.study.embeddings import Embedded, image_source, model_key, shown
+from mvlm.study.films import IMAGE, sources
 from mvlm.study.methods import reach, recipe, seeds_of
 from mvlm.study.record import Fold
 
@@ -220,9 +221,19 @@ def run_source(method: Method, kind: Kind, profile: str) -> str:
 def record_path(experiment: Experiment, cell: Cell, kind: Kind, source: str) -> Path:
     """Where the record of a cell lies, made by code of that hash: see `run_source`."""
     content = {"record": kind.title, "source": source, "method": recipe(cell.method)}
-    content |= experiment.content | {"fold": [cell.fold, cell.folds], "seed": cell.seed}
+    content |= _content(experiment, cell.method.film) | {"fold": [cell.fold, cell.folds], "seed": cell.seed}
     content |= {"partition": cell.partition} if cell.partition else {}  # the first one is nothing special
     return mvlm.settings.RUNS / "records" / f"{key(content)}.json"
+
+
+def _content(experiment: Experiment, film: str) -> dict[str, object]:
+    """What records of an experiment depend on, by what of a film is encoded; of scans there is nothing to choose."""
+    content = experiment.content
+    if film != IMAGE and experiment.corpus.sequences:
+        content = content | sources(experiment.corpus, film)
+    if experiment.source:
+        content = content | {"trains_on": _content(experiment.source, film)}
+    return content
 
 
 def _experiment(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Experiment:

@@ -21,6 +21,7 @@ from mvlm.settings import Settings, nearest
 from mvlm.study import full_profile
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.embeddings import Embedded, frozen
+from mvlm.study.films import IMAGE, filmed
 from mvlm.study.methods import METHODS, TABLE_METHODS
 from mvlm.study.plan import Experiment, Kind, Planned, cheaper, planned
 from mvlm.study.record import record
@@ -112,10 +113,29 @@ def seeds_used(records: pd.DataFrame) -> dict[str, list[int]]:
     return {method: sorted(set(of["seed"].tolist())) for method, of in records.groupby("method", sort=False)}
 
 
-def embedded(experiment: Experiment, chosen: Settings) -> tuple[Embedded, Prompts]:
-    """Where the embeddings of a benchmark's samples lie, and its prompts."""
-    every, prompts = frozen(experiment.corpus, experiment.benchmark.emotions, chosen, experiment.subjects)
-    return every.named(experiment.samples.names), prompts
+def embedded(experiment: Experiment, chosen: Settings, film: str = IMAGE) -> tuple[Embedded, Prompts]:
+    """Where the embeddings of a benchmark's samples lie, and its prompts.
+
+    Args:
+        experiment, chosen: what is embedded, and how.
+        film: what of a sequence is encoded, as a method says; of a scan there is nothing to choose.
+
+    Raises:
+        ValueError: of a sequence that takes part, no window can be shown.
+    """
+    asked = experiment.benchmark.emotions, chosen, experiment.subjects
+    if film == IMAGE or not experiment.corpus.sequences:
+        every, prompts = frozen(experiment.corpus, *asked)
+    else:
+        every, prompts = filmed(experiment.corpus, film, *asked)
+    names = experiment.samples.names
+    lacking = names[~np.isin(names, every.names)]
+    if len(lacking):  # all methods of a benchmark are measured on the same samples
+        raise ValueError(
+            f"{experiment.benchmark.name}: of {len(lacking)} sequences whose one dynamic image can be made, "
+            f"{film} cannot be shown; leave these out of the corpus: {', '.join(lacking)}"
+        )
+    return every.named(names), prompts
 
 
 def compute(missing: Sequence[Planned], chosen: Settings, kind: Kind) -> None:
@@ -130,14 +150,15 @@ def compute(missing: Sequence[Planned], chosen: Settings, kind: Kind) -> None:
             raise ValueError(f"PROFILE=full has no {kind.title}; they are of PROFILE=quick")
         full_profile.compute(missing, chosen)
         return
-    known = {}  # by benchmark
+    known = {}  # by benchmark, and by what of a film is encoded
     tasks = []
     for each in missing:
-        name, experiment = each.experiment.benchmark.name, each.experiment
-        if name not in known:
-            own, prompts = embedded(experiment, chosen)
-            known[name] = embedded(experiment.source, chosen)[0] if experiment.source else own, own, prompts
-        *samples, prompts = known[name]
+        experiment, film = each.experiment, each.cell.method.film
+        place = experiment.benchmark.name, film
+        if place not in known:
+            own, prompts = embedded(experiment, chosen, film)
+            known[place] = embedded(experiment.source, chosen, film)[0] if experiment.source else own, own, prompts
+        *samples, prompts = known[place]
         arguments = {"method": each.cell.method, "fold": each.fold(*samples), "prompts": prompts, **cheaper(chosen)}
         tasks.append({"path": each.path, "compute": kind.compute, "arguments": arguments, "head": each.head})
     # Cheap and dear runs mixed: the estimate is made from the first ones, and no worker ends long after the other.

@@ -12,6 +12,7 @@ from mvlm.losses.readings import PARTS, READINGS
 from mvlm.losses.siblings import LOSSES
 from mvlm.method import adapt, discriminant, predict, represent, seen
 from mvlm.study import methods
+from mvlm.study.films import FILMS
 from mvlm.study.methods import GROUPS, METHODS
 from mvlm.weights import digest
 
@@ -31,11 +32,13 @@ def test_a_recipe_is_made_of_what_there_is():
         assert (method.trains or method.discriminant) == (method.rounds > 0)
         assert method.knows in {"", "subjects", "class shares"}
         needs = method.impersonal or method.discriminant or method.labelling in RELABELLINGS
-        assert bool(method.knows) == (needs or name == "subject-centred") == (name in methods.IDENTITY)
+        base = name.removesuffix(f"-{method.film}")  # shown films in another way
+        assert bool(method.knows) == (needs or base == "subject-centred") == (base in methods.IDENTITY)
         assert (method.knows == "class shares") == (RELABELLINGS.get(method.labelling, "who") != "who")
         assert method.supervision in {"none", "cluster", "zero-shot", "instance", "oracle"}
         for reading, known in zip(method.reading.equations, READINGS, strict=True):
             assert reading in known
+    assert {method.film for method in METHODS.values()} == {"image", *FILMS}
     assert {method.labelling for method in METHODS.values()} == {"plain", *LABELLINGS, *RELABELLINGS}
     assert {loss for method in METHODS.values() for loss in method.use} == {*PARTS, *LOSSES}
 
@@ -68,6 +71,8 @@ def test_a_row_differs_in_one_thing_from_the_row_it_is_compared_with():
         assert differs(f"impersonal-{degree}", f"full-relabelled-{degree}") == {"impersonal"}
         assert differs(f"relabelled-{degree}", "relabelled-oracle") - {"knows"} == {"labelling", "supervision"}
     assert differs("impersonal-oracle", "oracle") == {"impersonal", "knows"}
+    for name in methods.FILMS:
+        assert differs(name, name.removesuffix(f"-{METHODS[name].film}")) == {"film"}
     assert len(methods.READINGS) == 2 * (1 + len(methods.VARIANTS))
 
 

@@ -25,12 +25,13 @@ from mvlm.settings import Settings
 from mvlm.study import embeddings, plan, runs
 from mvlm.study.benchmarks import BASIC
 from mvlm.study.items import transfer
-from mvlm.study.methods import GROUPS, IDENTITY, METHODS, READINGS, TABLE_METHODS
+from mvlm.study.methods import FILMS, GROUPS, IDENTITY, METHODS, READINGS, TABLE_METHODS
 from mvlm.training import adapter
 from mvlm.training.adapter import fit
 
 SUBJECTS = 8
 TRAINED = [name for name in TABLE_METHODS if METHODS[name].trains]
+KNOWING_FILMS = [name for name in FILMS if name.startswith(("subject-centred", "impersonal-shares"))]
 BESIDE = list(dict.fromkeys(name for group in GROUPS.values() for name in group if name not in TABLE_METHODS))
 
 
@@ -215,7 +216,7 @@ def test_no_method_beside_the_tables_reads_a_true_label_unless_it_says_so(corpor
     for row in before.to_dict("records"):
         rounds = 0 if row["supervision"] == "instance" else METHODS[row["method"]].rounds
         assert len(row["pseudo_labels"]) == len(row["cluster_sizes"]) == rounds
-        assert (row["knows"] != "nothing") == (row["method"] in IDENTITY)
+        assert (row["knows"] != "nothing") == (row["method"] in {*IDENTITY, *KNOWING_FILMS})
 
 
 def test_only_a_transductive_method_sees_the_test_subjects_and_not_their_labels(corpora):
