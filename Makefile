@@ -31,7 +31,7 @@ COVERED := 96
 COVERAGE := runs/coverage.json
 
 .DEFAULT_GOAL := help
-.PHONY: help tables figures study identity timings transfer foundation lessons all verify test bench fuzz crash-test lab clean
+.PHONY: help tables figures study identity films timings transfer foundation lessons all verify test bench fuzz crash-test lab clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -63,6 +63,9 @@ study: $(READY) ## beyond the paper: what helps, and what the embedding knows (4
 	@$(NOTEBOOKS) $@
 
 identity: $(READY) ## the person in the embedding: a lesson by hand, and labels without labels -> results
+	@$(NOTEBOOKS) $@
+
+films: $(READY) ## films as windows and stills beside the one image, layer by layer (40 min, goes on where it was) -> results
 	@$(NOTEBOOKS) $@
 
 timings: $(READY) ## seconds of an epoch by ranks and batch on this machine, for Figures 4 and 5 (about 5 min)

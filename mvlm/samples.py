@@ -139,6 +139,7 @@ def load_samples(
 
     Raises:
         ValueError: what fails, each with its reason; or no sample at all.
+        OSError: no room on the disk for the views of all, said before the first one is made.
     """
     folder = cache_folder(corpus, size=size, subjects=subjects, rendering=rendering, cut=cut)
     if not growing.whole(folder):
@@ -247,8 +248,9 @@ def _render(
         from mvlm.faces.views import GREY
 
         counts = [_windows_of(item, cut, rendering) for item in items]
-        meshes = max(windows * frames for windows, frames in counts)
-        row = (max(windows for windows, _ in counts), *row[:-1], 1 if rendering.channel in GREY else 3)
+        meshes = max((windows * frames for windows, frames in counts), default=1)
+        most = max((windows for windows, _ in counts), default=1)
+        row = (most, *row[:-1], 1 if rendering.channel in GREY else 3)
     chunk = max(1, CHUNK // meshes)
     what = f"{len(items):,} {_kind(corpus)}s" + (f" of up to {meshes} frames" if corpus.sequences else "")
     title, cost = f"views of {corpus.name}", f"{what}, {len(items) * np.prod(row) / 1e9:.1f} GB"

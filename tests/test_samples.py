@@ -1,3 +1,4 @@
+import errno
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -172,6 +173,18 @@ def test_a_rendering_cut_short_is_taken_up(rendering, monkeypatch, corpus, at, l
     again = load_samples(replace(corpus, fingerprint="elsewhere"), size=8, jobs=1).images
     np.testing.assert_array_equal(images, again)
     assert len(rendering.seen) == rendered + meshes
+
+
+def test_a_full_disk_is_said_before_any_mesh_is_read(rendering, monkeypatch):
+    def full(*_file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.posix_fallocate", full)
+        with pytest.raises(OSError, match="No space left"):
+            load_samples(FakeCorpus(grid(2)), size=8, jobs=1)
+    assert not rendering.seen
+    assert len(load_samples(FakeCorpus(grid(2)), size=8, jobs=1)) == 48  # the same command goes on with more room
 
 
 def test_a_sequence_is_a_dynamic_image_whose_views_follow_the_head_from_its_first_frame(rendering):

@@ -35,6 +35,9 @@ def grow(
         row: shape of a row.
         dtype: of the array.
         chunk: rows that are made together.
+
+    Raises:
+        OSError: no room on the disk for all rows, said before the first one is made.
     """
     from filelock import FileLock
 
@@ -48,6 +51,8 @@ def grow(
         done = _done(journal)
         mode = "r+" if journal.is_file() else "w+"  # the journal is younger than the whole file of the array
         array = np.lib.format.open_memmap(growing / file, mode=mode, dtype=dtype, shape=(len(names), *row))
+        with (growing / file).open("r+b") as opened:  # where a mapped page finds the disk full, the process dies
+            os.posix_fallocate(opened.fileno(), 0, os.fstat(opened.fileno()).st_size)
         starts = [start for start in range(0, len(names), chunk) if start not in done]
         with journal.open("a", encoding="utf-8") as told:
             told.write("\n")  # ends a line that was cut short

@@ -2,8 +2,8 @@
 
 One dynamic image of a whole film (`mvlm.faces.dynamics`) keeps what grows from its beginning to its end. A posed
 expression does. Spontaneous ones come several times at any moment, and what is linear in the frames adds them up to
-nothing. Encoded before they are pooled, by something that is not linear, they cannot cancel: so did those whose
-protocol the paper follows (Behzad et al., DGIN), with short windows that slide over a film. Two cuts of a film:
+nothing. Encoded before they are pooled, by something that is not linear, they need not cancel. So does DGIN, whose
+protocol the paper follows: short windows slide over the film, and what is made of each is pooled. Two cuts of a film:
 
 "windows"  runs of `FRAMES` frames within `SECONDS`, evenly placed, half as many as the one image has frames; each
            becomes one dynamic image.

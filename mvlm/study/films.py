@@ -111,6 +111,14 @@ def filmed(
     return every, sized_prompts(emotions, chosen)[1]
 
 
+def bad_of(
+    corpus: Corpus, film: str, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None
+) -> dict[str, str]:
+    """Sequences and frames that windows go without, each with the reason; arguments as of `filmed`."""
+    how = {"jobs": chosen.jobs, "skip_bad": True} | shown_as(emotions, chosen, subjects)
+    return {name: why for cut in FILMS[film].cuts for name, why in load_samples(corpus, cut=cut, **how).bad.items()}
+
+
 def windows(
     corpus: Corpus, cut: str, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None
 ) -> tuple[Path, Samples]:

@@ -138,6 +138,8 @@ _IDENTITY = (
     ),
 )
 
+_TRANSDUCTIVE = (replace(FULL, name="transductive", title="Full, adapted to the test subjects too", transductive=True),)
+
 # What of a film is encoded: each row beside a row of the tables, from which it differs in this alone.
 FILM_BASES = {
     "baseline": "prompts",
@@ -164,8 +166,6 @@ _FILMS = tuple(
     for base in _TABLES
     if base.name in FILM_BASES
 )
-
-_TRANSDUCTIVE = (replace(FULL, name="transductive", title="Full, adapted to the test subjects too", transductive=True),)
 
 
 class Variant(NamedTuple):

@@ -21,7 +21,7 @@ from mvlm.settings import Settings, nearest
 from mvlm.study import full_profile
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.embeddings import Embedded, frozen
-from mvlm.study.films import IMAGE, filmed
+from mvlm.study.films import IMAGE, bad_of, filmed
 from mvlm.study.methods import METHODS, TABLE_METHODS
 from mvlm.study.plan import Experiment, Kind, Planned, cheaper, planned
 from mvlm.study.record import record
@@ -190,15 +190,23 @@ def _execute(task: dict) -> None:
 def _list_skipped(plan: Sequence[Planned], chosen: Settings) -> None:
     """Keeps the list of skipped scans beside the results; without any there is no file."""
     path = chosen.results_folder(plan[0].experiment.corpus.kind) / "skipped.csv"
-    of = {each.experiment.benchmark.name: each.experiment for each in plan}.values()
-    read = [experiment for found in of for experiment in (found, found.source) if experiment]
-    rows = sorted({(experiment.corpus.name, *item) for experiment in read for item in experiment.bad.items()})
+    of = {(each.experiment.benchmark.name, each.cell.method.film): each.experiment for each in plan}
+    read = [(part, film) for (_, film), found in of.items() for part in (found, found.source) if part]
+    rows = sorted({(part.corpus.name, *item) for part, film in read for item in _skipped(part, film, chosen).items()})
     if not rows:
         path.unlink(missing_ok=True)
         return
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("corpus", "scan", "reason"), *rows])
     write_text(path, text.getvalue())
+
+
+def _skipped(experiment: Experiment, film: str, chosen: Settings) -> dict[str, str]:
+    """Scans, sequences and frames that were skipped, each with the reason."""
+    if film == IMAGE or not experiment.corpus.sequences:
+        return experiment.bad
+    asked = experiment.benchmark.emotions, chosen, experiment.subjects
+    return experiment.bad | bad_of(experiment.corpus, film, *asked)
 
 
 def _known(what: str, names: Sequence[str], known: Mapping[str, object]) -> None:

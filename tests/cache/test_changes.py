@@ -27,7 +27,10 @@ from mvlm.twins.twin import Twin
 
 SETTINGS = Settings(profile="smoke")
 PLAN = random_faces.Draw(4, 2, 0)
-IN_USE = {"BU-3DFE-I": ("baseline", "full", "oracle", "balanced", "nt-xent", "relabelled-who"), "BP4D": ("full",)}
+IN_USE = {
+    "BU-3DFE-I": ("baseline", "full", "oracle", "balanced", "nt-xent", "relabelled-who"),
+    "BP4D": ("full", "baseline-windows", "baseline-frames"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +125,10 @@ LEARNT = (rf"{ANY}(full|oracle|balanced|nt-xent) on .*",)
 VIEWS = ("views of .*", "images of .*", *EVERY)
 FACES = ("strangers", *VIEWS)
 # Notebooks by number. Those of runs know every method and how it trains; 90 cites settings all over the package.
-OF_RUNS = ("05", "09", "10", "11", "12", "13", "14", "15", "20", "22")
+OF_RUNS = ("05", "09", "10", "11", "12", "13", "14", "15", "17", "20", "22")
 OF_PROMPTS = ("02", "04", "08", "18", "21", *OF_RUNS)
-OF_PROTOCOLS = ("05", "09", "10", "11", "12", "13", "15", "20")
-OF_TABLES = ("00", "02", "05", "09", "10", "11", "12", "13", "14", "15", "18", "90")
+OF_PROTOCOLS = ("05", "09", "10", "11", "12", "13", "15", "17", "20")
+OF_TABLES = ("00", "02", "05", "09", "10", "11", "12", "13", "14", "15", "17", "18", "90")
 OF_FACES = ("01", "04", "07", "08", "18", *OF_RUNS)
 # What is edited -> how, and patterns of all that has to be made again.
 EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
@@ -195,6 +198,14 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "rank pooling": (
         with_a_line("mvlm/faces/dynamics.py", "dynamic_image"),
         ("strangers", "(views|images) of BP4D", f"{ANY}.* on BP4D", "90", *(set(OF_FACES) - {"01"})),
+    ),
+    "how a film is cut": (
+        with_a_line("mvlm/faces/windows.py", "windows"),
+        (f"{ANY}baseline-windows on BP4D", "04", "08", "18", *OF_RUNS),
+    ),
+    "how windows are pooled": (
+        with_a_line("mvlm/study/films.py", "pooled"),
+        (f"{ANY}baseline-(windows|frames) on BP4D", *OF_RUNS),
     ),
     "a package that does not compute": (change("constraints.txt", "\ntqdm==", "\ntqdm==0."), ()),
     "a package that computes": (change("constraints.txt", "\nnumpy==", "\nnumpy==0."), (r"\d\d",)),

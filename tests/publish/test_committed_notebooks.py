@@ -222,6 +222,20 @@ def test_deviations(smoke):
     assert "multiview = '4B'" in (results / "tables/deviations.md").read_text()
 
 
+def test_films(smoke):
+    outcome, results = smoke("17-films")
+    assert outcome.ran and len(outcome.outputs) == 28
+    frame = pd.read_csv(results / "tables/films.csv")
+    assert frame.groupby("benchmark")["film"].nunique().to_dict() == {"BP4D": 7, "BU-4DFE": 7, "BU-4DFE-to-BP4D": 5}
+    assert set(frame.loc[frame["layer"] == "true action units", "film"]) >= {"image", "windows", "frames"}
+    cost = pd.read_csv(results / "tables/films-cost.csv").set_index(["corpus", "film"])
+    assert cost.loc[("BP4D", "windows"), "frames"] == 10 and cost.loc[("BP4D", "frames"), "pictures"] == 12
+    looked = pd.read_csv(results / "figures/films-heat.csv")
+    assert looked.groupby("name")["window"].nunique().tolist() == [2] * 8
+    about = json.loads((results / "tables/films.json").read_text())
+    assert about["knows"]["subject-centred-frames"] == "subjects" and about["supervision"]["baseline-windows"] == "none"
+
+
 def test_where_the_model_looks(smoke):
     outcome, results = smoke("22-fig7")
     assert outcome.ran and len(outcome.outputs) == 12

@@ -3,7 +3,7 @@
 More than 20 s: imports of torch, and a few runs.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -73,15 +73,21 @@ class Films:
     subjects: int = 6
     frames: int = 30
     bad: tuple[str, ...] = ()
+    sequences: tuple[Sequence, ...] | None = None
     scans: tuple[()] = ()
+    files: tuple[()] = ()
     unknown: tuple[()] = ()
+    dropped: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.sequences is None:
+            object.__setattr__(self, "sequences", self.index())
 
     @property
     def fingerprint(self) -> str:
         return f"{self.name} {self.subjects} {self.frames} {self.bad}"
 
-    @property
-    def sequences(self) -> tuple[Sequence, ...]:
+    def index(self) -> tuple[Sequence, ...]:
         shots = tuple(Frame(number, Path(f"{number:03d}.wrl")) for number in range(self.frames))
         return tuple(
             Sequence(f"F{number:03d}_{emotion}", f"F{number:03d}", emotion, emotion, shots, 25.0)
@@ -253,11 +259,22 @@ def test_addresses_move_with_what_of_a_film_is_encoded_and_for_that_alone(monkey
 
 
 def test_a_film_that_only_its_one_image_can_show_is_named(corpora):
-    corpora["BU-4DFE"] = replace(corpora["BU-4DFE"], bad=ALL_BUT_THREE)
+    corpora["BU-4DFE"] = replace(corpora["BU-4DFE"], kind="supplied", bad=ALL_BUT_THREE)
     chosen = replace(QUICK, skip_bad=True)
     runs.run(("BU-4DFE",), ("baseline",), chosen)
     with pytest.raises(ValueError, match="of 1 sequences whose one dynamic image can be made, windows cannot be shown"):
         runs.run(("BU-4DFE",), ("baseline-windows",), chosen)
+
+
+def test_frames_that_windows_alone_go_without_are_listed_beside_the_results(corpora):
+    corpora["BU-4DFE"] = replace(corpora["BU-4DFE"], kind="supplied", bad=("F003_anger 2", "F001_fear 29"))
+    chosen = replace(QUICK, skip_bad=True)
+    listed = chosen.results_folder("supplied") / "skipped.csv"
+    both = ["F001_fear, frame 29", "F003_anger, frame 2"]
+    for method, frames in {"baseline": both[:1], "baseline-windows": both}.items():
+        runs.run(("BU-4DFE",), (method,), chosen)
+        lines = listed.read_text().splitlines()
+        assert [line.split('"')[1] for line in lines[1:]] == frames and lines[1].endswith("029.wrl: cut short")
 
 
 @pytest.mark.usefixtures("corpora")

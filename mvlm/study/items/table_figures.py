@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mvlm.study.benchmarks import BENCHMARKS
@@ -119,34 +121,36 @@ def draw_dials(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
     return Drawing(figure, frame, columns)
 
 
-def draw_confusions(records: pd.DataFrame) -> Drawing:
+def draw_confusions(records: pd.DataFrame, methods: Sequence[str] = CONFUSED) -> Drawing:
     """Of the samples of each true emotion (rows) the percentage predicted as each (columns), zero-shot.
 
     Args:
         records: what `mvlm.study.run` returns.
+        methods: whose predictions.
     """
     import seaborn as sns
     from matplotlib.figure import Figure
 
     sns.set_theme(style="whitegrid", context="paper")
-    shown = records[records["method"].isin(CONFUSED)]
+    shown = records[records["method"].isin(methods)]
     pairs = shown[["benchmark", "method", "emotions", "zero_shot"]].explode(["emotions", "zero_shot"])
     pairs = pairs.rename(columns={"emotions": "true", "zero_shot": "predicted"})
     counted = pairs.groupby(["benchmark", "method", "true"], sort=False)["predicted"].value_counts(normalize=True)
     long = counted.mul(100).rename("percent").reset_index()
     kinds = records.drop_duplicates("benchmark").set_index("benchmark")["data_kind"]
-    shape = (len(CONFUSED), len(kinds)) if len(kinds) > 1 else (1, len(CONFUSED))
+    shape = (len(methods), len(kinds)) if len(kinds) > 1 else (1, len(methods))
     figure = Figure(figsize=(2.7 * shape[1] + 0.6, 2.8 * shape[0] + 0.3), layout="constrained")
-    grid = figure.subplots(*shape, squeeze=False).reshape(len(CONFUSED), len(kinds))
+    grid = figure.subplots(*shape, squeeze=False).reshape(len(methods), len(kinds))
     look = {"cbar": False, "cmap": "Blues", "vmin": 0, "vmax": 100, "square": True, "annot_kws": {"size": 6}}
-    for line, method in zip(grid, CONFUSED, strict=True):
+    for line, method in zip(grid, methods, strict=True):
         for panel, (name, kind) in zip(line, kinds.items(), strict=True):
             cells = long[(long["benchmark"] == name) & (long["method"] == method)]
             known = BENCHMARKS[name]
             table = cells.pivot(index="true", columns="predicted", values="percent")
             table = table.reindex(index=list(known.shown or known.emotions), columns=list(known.emotions)).fillna(0)
             sns.heatmap(table, annot=True, fmt=".0f", ax=panel, **look)
-            panel.set(title=f"{METHODS[method].title}\n{name} ({kind})", xlabel="", ylabel="")
+            title = textwrap.fill(METHODS[method].title, 26)
+            panel.set(title=f"{title}\n{name} ({kind})", xlabel="", ylabel="")
             panel.tick_params(axis="y", rotation=0)
     figure.supxlabel("predicted, zero-shot", fontsize=8)
     figure.supylabel("shown; rows in percent", fontsize=8)
