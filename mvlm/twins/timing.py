@@ -165,6 +165,12 @@ def _speech(duration: float, share: float, rng: np.random.Generator) -> list[Bur
     return syllables
 
 
+def syllables(course: Sequence[Burst]) -> list[Burst]:
+    """The syllables of a course, by their beginnings: openings of the mouth shorter than any display."""
+    spoken = [burst for burst in course if burst.units.keys() >= {25, 26} and burst.end - burst.start < SHORTEST]
+    return sorted(spoken, key=lambda burst: burst.start)
+
+
 def micro(
     units: Units, duration: float, rng: np.random.Generator, irregularity: float = 1.0, *, apex: float = 1.0
 ) -> tuple[Burst, ...]:

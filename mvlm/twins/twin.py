@@ -224,6 +224,17 @@ class Twin:
         return _recording(self, sequence.name, sequence.subject, sequence.emotion, sequence.code)
 
 
+def head_motion(twin: Twin, sequence: Sequence) -> Motion:
+    """How the head is held and sways in a sequence."""
+    return twin._recording(sequence).motion
+
+
+def apex_frame(twin: Twin, sequence: Sequence) -> int:
+    """Number of the frame at the apex of a micro-expression, the middle of the time for which it stays."""
+    burst = twin.course(sequence)[0]
+    return sequence.frames[0].number + round((burst.start + burst.onset + burst.apex / 2) * sequence.fps)
+
+
 @lru_cache(maxsize=64)
 def _fingerprint(twin):
     index = [(item.name, len(item.frames) if isinstance(item, Sequence) else 1) for item in twin.items]

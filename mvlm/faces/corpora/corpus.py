@@ -16,6 +16,7 @@ import hashlib
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from mvlm.faces.corpora.items import Scan, Sequence, evenly_spaced
@@ -164,6 +165,12 @@ def in_folder(name: str, root: Path) -> Corpus:
     above = {root, folder, folder.parent, folder.parent.parent}
     kind = "sample" if any((place / truth).is_file() for place in above) else "supplied"
     return Corpus(name, kind, folder, index.scans, index.files, index.unknown, index.sequences, index.dropped)
+
+
+def places(layout: Layout, root: Path) -> list[Path]:
+    """Where a corpus is looked for below `root`: folders of its name, innermost first, `root`, such as are alone."""
+    named, alone = (_levels(root, layout, alone=alone) for alone in (False, True))
+    return [*chain(*reversed(named)), root, *chain(*alone)]
 
 
 def _find(name: str, layout: Layout, root: Path) -> Path:
