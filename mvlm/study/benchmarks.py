@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mvlm.prompts import EMOTIONS
+from mvlm.faces.corpora.items import FIVE, THREE
+from mvlm.prompts import EMOTIONS, MICRO, OWN
 from mvlm.samples import Samples
 
 BASIC = EMOTIONS[:6]
@@ -130,6 +131,52 @@ BENCHMARKS: dict[str, Benchmark] = {
             rule="trained on all of BU-4DFE, tested on tasks 1 (happiness) and 8 (disgust) of BP4D",
             trains_on="BU-4DFE",
             shown=("happiness", "disgust"),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class LeftOut(Benchmark):
+    """One beside the paper's, whose field leaves one subject out in turn and has words of its own for its classes.
+
+    Attributes:
+        bank: of `mvlm.prompts`, that describes them.
+    """
+
+    bank: str = OWN
+
+
+def bank_of(benchmark: Benchmark) -> str:
+    """The bank that describes the classes of a benchmark."""
+    return benchmark.bank if isinstance(benchmark, LeftOut) else OWN
+
+
+# Micro-expressions, in no table of the paper. A clip of several categories takes no part.
+MICRO_EXPRESSIONS: dict[str, LeftOut] = {
+    benchmark.name: benchmark
+    for benchmark in (
+        LeftOut(
+            name="4DME-3",
+            corpus="4DME",
+            emotions=THREE,
+            levels=(),
+            complete=False,
+            subjects=41,
+            expected=227,
+            rule="all subjects, clips of three categories, whole",
+            bank=MICRO,
+        ),
+        LeftOut(
+            name="4DME-5",
+            corpus="4DME",
+            emotions=FIVE,
+            levels=(),
+            complete=False,
+            subjects=41,
+            expected=267,
+            rule="all subjects, clips of five categories, whole",
+            bank=MICRO,
         ),
     )
 }

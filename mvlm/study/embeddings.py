@@ -17,7 +17,7 @@ from mvlm.cache import workers
 from mvlm.cache.files import write
 from mvlm.cache.keys import file_hash, key, source_key
 from mvlm.labels.naming import Prompts
-from mvlm.prompts import prompts_for
+from mvlm.prompts import OWN, prompts_for
 from mvlm.samples import Rendering, Samples, cache_folder, load_samples
 from mvlm.settings import MODEL, Settings
 from mvlm.training.augment import flip, windows
@@ -92,13 +92,16 @@ def text_path(prompts: Sequence[str], classes: np.ndarray, chosen: Settings) -> 
     return mvlm.settings.RUNS / "cache" / "embeddings" / f"{key(parts)}.npz"
 
 
-def shown(corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None) -> Samples:
+def shown(
+    corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None, bank: str = OWN
+) -> Samples:
     """All that shows an emotion in a corpus, in views of the size that the model takes; arguments as of `frozen`."""
-    return load_samples(corpus, jobs=chosen.jobs, skip_bad=chosen.skip_bad, **shown_as(emotions, chosen, subjects))
+    how = shown_as(emotions, chosen, subjects, bank)
+    return load_samples(corpus, jobs=chosen.jobs, skip_bad=chosen.skip_bad, **how)
 
 
 def frozen(
-    corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None
+    corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None, bank: str = OWN
 ) -> tuple[Embedded, Prompts]:
     """Embeddings of all that shows an emotion in a corpus and of the prompts of some, from the cache or made now.
 
@@ -107,21 +110,24 @@ def frozen(
         emotions: classes of the prompts, in order.
         chosen: model, weights, jobs, how views look, and what to do with bad scans.
         subjects: only these.
+        bank: of `mvlm.prompts`, that has the classes.
 
     Raises:
         ValueError, FileNotFoundError: bad scans, or a model that cannot be loaded.
     """
-    samples = shown(corpus, emotions, chosen, subjects)
-    path = image_path(cache_folder(corpus, **shown_as(emotions, chosen, subjects)), sorted(samples.bad), chosen)
+    samples = shown(corpus, emotions, chosen, subjects, bank)
+    path = image_path(cache_folder(corpus, **shown_as(emotions, chosen, subjects, bank)), sorted(samples.bad), chosen)
     if not path.is_file():
         _encode(samples, chosen, path, corpus.name)
     every = Embedded(path, np.arange(len(samples)), samples.names, samples.subjects, samples.emotions)
-    return every, sized_prompts(emotions, chosen)[1]
+    return every, sized_prompts(emotions, chosen, bank)[1]
 
 
-def shown_as(emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None) -> dict[str, object]:
+def shown_as(
+    emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None, bank: str = OWN
+) -> dict[str, object]:
     """How views are shown: arguments of `load_samples` and `cache_folder`."""
-    return {"size": sized_prompts(emotions, chosen)[0], "subjects": subjects, "rendering": Rendering.of(chosen)}
+    return {"size": sized_prompts(emotions, chosen, bank)[0], "subjects": subjects, "rendering": Rendering.of(chosen)}
 
 
 def augmented(images: np.ndarray, copy: int, offsets: np.ndarray, rendering: Rendering) -> np.ndarray:
@@ -162,9 +168,9 @@ def _encoded(task: tuple[np.ndarray, int, np.ndarray, Rendering, str, str | None
     return cached_model(name, pretrained).encode_views(np.array(augmented(images, copy, offsets, rendering))).numpy()
 
 
-def sized_prompts(emotions: Sequence[str], chosen: Settings) -> tuple[int, Prompts]:
+def sized_prompts(emotions: Sequence[str], chosen: Settings, bank: str = OWN) -> tuple[int, Prompts]:
     """Image size of the model, and the prompts of emotions as it embeds them, cached too."""
-    return _kept_text(*prompts_for(tuple(emotions)), chosen)
+    return _kept_text(*prompts_for(tuple(emotions), bank), chosen)
 
 
 def texts(said: Sequence[str], chosen: Settings) -> np.ndarray:

@@ -21,6 +21,7 @@ from mvlm.cache.files import write
 from mvlm.cache.keys import key, source_key
 from mvlm.labels.clusters import unit_rows
 from mvlm.labels.naming import Prompts
+from mvlm.prompts import OWN
 from mvlm.samples import IMAGES, Rendering, Samples, cache_folder, load_samples, view_source
 from mvlm.settings import Settings
 from mvlm.study.embeddings import COPIES, Embedded, augmented, cached_model, model_key, shown_as, sized_prompts
@@ -83,20 +84,25 @@ def sources(corpus: Corpus, film: str) -> dict[str, object]:
 
 
 def filmed(
-    corpus: Corpus, film: str, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None
+    corpus: Corpus,
+    film: str,
+    emotions: Sequence[str],
+    chosen: Settings,
+    subjects: Sequence[str] | None = None,
+    bank: str = OWN,
 ) -> tuple[Embedded, Prompts]:
     """Pooled embeddings of all sequences that show an emotion, and of the prompts, from the cache or made now.
 
     Args:
         corpus: of sequences.
         film: of `FILMS`.
-        emotions, chosen, subjects: as of `mvlm.study.embeddings.frozen`.
+        emotions, chosen, subjects, bank: as of `mvlm.study.embeddings.frozen`.
 
     Raises:
         ValueError, FileNotFoundError: bad sequences, or a model that cannot be loaded.
     """
     cuts, pool = FILMS[film]
-    parts = [windows(corpus, cut, emotions, chosen, subjects) for cut in cuts]
+    parts = [windows(corpus, cut, emotions, chosen, subjects, bank) for cut in cuts]
     bad = set().union(*(samples.bad for _, samples in parts))
     names, _ = growing.index_of(parts[0][0])
     good = np.array([name not in bad for name in names])
@@ -108,7 +114,7 @@ def filmed(
     samples = replace(parts[0][1], images=None)
     samples = samples.select(np.isin(samples.names, np.array(names)[good]))
     every = Embedded(path, np.arange(len(samples)), samples.names, samples.subjects, samples.emotions)
-    return every, sized_prompts(emotions, chosen)[1]
+    return every, sized_prompts(emotions, chosen, bank)[1]
 
 
 def bad_of(
@@ -120,19 +126,24 @@ def bad_of(
 
 
 def windows(
-    corpus: Corpus, cut: str, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None
+    corpus: Corpus,
+    cut: str,
+    emotions: Sequence[str],
+    chosen: Settings,
+    subjects: Sequence[str] | None = None,
+    bank: str = OWN,
 ) -> tuple[Path, Samples]:
     """A folder with the embeddings of all windows of a cut, made now if they are not there, and the good samples.
 
     Its `ROWS` are (all N, A, W, V, D) float32, NaN where a window is missing, in the order of the names of its index.
     Arguments and errors are as of `filmed`.
     """
-    how = shown_as(emotions, chosen, subjects) | {"cut": cut}
+    how = shown_as(emotions, chosen, subjects, bank) | {"cut": cut}
     samples = load_samples(corpus, jobs=chosen.jobs, skip_bad=chosen.skip_bad, **how)
     pictures = cache_folder(corpus, **how)
     folder = _kept(key({"views": pictures.name, "model": model_key(chosen), "source": _encoder()}))
     if not growing.whole(folder):
-        width = sized_prompts(emotions, chosen)[1].text.shape[1]
+        width = sized_prompts(emotions, chosen, bank)[1].text.shape[1]
         _encode(pictures, chosen, folder, width, f"embeddings of {corpus.name}, {cut}")
     return folder, samples
 

@@ -21,7 +21,7 @@ from mvlm.method import Method
 from mvlm.prompts import prompts_for
 from mvlm.samples import Rendering, Samples, catalogue, folds, open_corpus, view_source
 from mvlm.settings import Settings
-from mvlm.study.benchmarks import BENCHMARKS, Benchmark
+from mvlm.study.benchmarks import BENCHMARKS, Benchmark, LeftOut, bank_of
 from mvlm.study.embeddings import Embedded, image_source, model_key, shown
 from mvlm.study.films import IMAGE, sources
 from mvlm.study.methods import reach, recipe, seeds_of
@@ -173,9 +173,11 @@ def split_subjects(
     """
     if experiment.source:
         return [tuple(np.unique(each.samples.subjects).tolist() for each in (experiment.source, experiment))]
+    count = len(set(experiment.samples.subjects.tolist()))
+    if isinstance(experiment.benchmark, LeftOut):
+        return folds(experiment.samples.subjects, count)  # whatever the partition, the same ones
     if chosen.profile != "smoke":
         return folds(experiment.samples.subjects, FOLDS, seed=partition)
-    count = len(set(experiment.samples.subjects.tolist()))
     few = next(n for n in range(SMOKE_FOLDS, count + 1) if count - -(-count // n) >= FEWEST_SUBJECTS - 1)
     return folds(experiment.samples.subjects, few, seed=partition)
 
@@ -244,7 +246,7 @@ def _experiment(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Exper
         subjects = tuple(sorted(set(samples.subjects.tolist()))[:SMOKE_SUBJECTS])
         samples = samples.select(np.isin(samples.subjects, subjects))
     if chosen.skip_bad:  # only reading the scans tells which take part
-        samples = replace(shown(corpus, benchmark.emotions, chosen, subjects), images=None)
+        samples = replace(shown(corpus, benchmark.emotions, chosen, subjects, bank_of(benchmark)), images=None)
         samples, bad = samples.select(benchmark.select(samples)), samples.bad
     count = len(set(samples.subjects.tolist()))
     if count < FEWEST_SUBJECTS:
@@ -261,7 +263,7 @@ def _experiment(benchmark: Benchmark, corpus: Corpus, chosen: Settings) -> Exper
         "profile": chosen.profile,
         "rendering": Rendering.of(chosen),
         "views": view_source(corpus),
-        "prompts": prompts_for(benchmark.emotions)[0],
+        "prompts": prompts_for(benchmark.emotions, bank_of(benchmark))[0],
     }
     if chosen.profile == "full":
         content["training"] = chosen.training.content()

@@ -19,7 +19,7 @@ from mvlm.cache.files import write_text
 from mvlm.labels.naming import Prompts
 from mvlm.settings import Settings, nearest
 from mvlm.study import full_profile
-from mvlm.study.benchmarks import BENCHMARKS
+from mvlm.study.benchmarks import BENCHMARKS, bank_of
 from mvlm.study.embeddings import Embedded, frozen
 from mvlm.study.films import IMAGE, bad_of, filmed
 from mvlm.study.methods import METHODS, TABLE_METHODS
@@ -123,7 +123,7 @@ def embedded(experiment: Experiment, chosen: Settings, film: str = IMAGE) -> tup
     Raises:
         ValueError: of a sequence that takes part, no window can be shown.
     """
-    asked = experiment.benchmark.emotions, chosen, experiment.subjects
+    asked = experiment.benchmark.emotions, chosen, experiment.subjects, bank_of(experiment.benchmark)
     if film == IMAGE or not experiment.corpus.sequences:
         every, prompts = frozen(experiment.corpus, *asked)
     else:

@@ -21,6 +21,7 @@ from mvlm.faces.corpora.au_codes import NOT_CODED
 from mvlm.faces.corpora.items import Scan, Sequence, evenly_spaced
 from mvlm.faces.corpora.manifest import COLUMNS, MANIFEST
 from mvlm.faces.formats import bnt, by_extension, landmarks
+from mvlm.twins.twin import apex_frame
 
 if TYPE_CHECKING:
     from mvlm.twins.twin import Twin
@@ -129,11 +130,9 @@ def _write_manifest(twin: Twin, sequences: Iterable[Sequence], path: Path) -> No
 
 def _clips(twin: Twin, sequences: Iterable[Sequence]) -> Iterator[tuple]:
     for sequence in sequences:
-        burst, first = twin.course(sequence)[0], sequence.frames[0].number
-        apex = first + round((burst.start + burst.onset + burst.apex / 2) * sequence.fps)
-        folder = _place(sequence, twin.name)[0].as_posix()
-        units = ";".join(map(str, sorted(burst.units)))
-        last = sequence.frames[-1].number
+        first, last = sequence.frames[0].number, sequence.frames[-1].number
+        folder, apex = _place(sequence, twin.name)[0].as_posix(), apex_frame(twin, sequence)
+        units = ";".join(map(str, sorted(twin.course(sequence)[0].units)))
         yield (sequence.name, sequence.subject, first, apex, last, sequence.emotion, units, f"{folder}/*.ply",
                f"{folder}/*.png", f"{sequence.fps:g}")  # fmt: skip
 
