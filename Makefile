@@ -65,7 +65,7 @@ study: $(READY) ## beyond the paper: what helps, and what the embedding knows (4
 identity: $(READY) ## the person in the embedding: a lesson by hand, and labels without labels -> results
 	@$(NOTEBOOKS) $@
 
-films: $(READY) ## films as windows and stills beside the one image, layer by layer (40 min, goes on where it was) -> results
+films: $(READY) ## films in windows and stills, layer by layer; micro-expressions (45 min, goes on where it was) -> results
 	@$(NOTEBOOKS) $@
 
 timings: $(READY) ## seconds of an epoch by ranks and batch on this machine, for Figures 4 and 5 (about 5 min)

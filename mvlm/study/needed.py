@@ -18,6 +18,7 @@ from mvlm.study.items.films import film_records
 from mvlm.study.items.identity import study
 from mvlm.study.items.identity_lesson import shown_people
 from mvlm.study.items.identity_stress import stress
+from mvlm.study.items.micro import micro_expressions
 from mvlm.study.items.readings_compared import reading_records
 from mvlm.study.items.seen_or_not import both_faces
 from mvlm.study.items.summary import study_records
@@ -38,6 +39,7 @@ NEEDED: dict[str, Callable[[Settings], object]] = {
     "14-transfer": transfer,
     "15-distance": both_faces,
     "17-films": lambda settings: (film_records(settings), film_heat(settings)),
+    "19-micro-expressions": micro_expressions,
     "20-fig3-fig6": lambda settings: run(methods=LADDER, settings=settings),
     "21-fig4-fig5": read_record,  # measured by `make timings`
     "22-fig7": attention,

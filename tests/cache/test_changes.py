@@ -20,8 +20,8 @@ from mvlm.foundation import random_faces
 from mvlm.publish import notebooks
 from mvlm.settings import ROOT, Settings
 from mvlm.study import embeddings, plan, runs
-from mvlm.study.benchmarks import BENCHMARKS
-from mvlm.study.items import summary_inspections
+from mvlm.study.benchmarks import BENCHMARKS, MICRO_EXPRESSIONS
+from mvlm.study.items import micro, summary_inspections
 from mvlm.study.methods import METHODS
 from mvlm.twins.twin import Twin
 
@@ -73,6 +73,8 @@ def addresses(root: Path) -> dict[str, str]:
             for what, kind in {"": runs.RUN, "inspection of ": summary_inspections.KIND}.items():
                 source = plan.run_source(cell.method, kind, SETTINGS.profile)
                 found[f"{what}{method} on {name}"] = plan.record_path(part, cell, kind, source).name
+    (part,) = plan.present([MICRO_EXPRESSIONS["4DME-3"]], SETTINGS)
+    found["clips"] = micro._path(part, "clip").name
     for path in (root / "notebooks").glob("*.ipynb"):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         found[path.stem[:2]] = notebooks._dependencies(path.stem, notebook, {}, SETTINGS)["content_key"]
@@ -122,13 +124,13 @@ ANY = "(inspection of )?"
 EVERY = (r"\w.* on .*",)
 EVERY_RUN = (r"(?!inspection)\w.* on .*",)
 LEARNT = (rf"{ANY}(full|oracle|balanced|nt-xent) on .*",)
-VIEWS = ("views of .*", "images of .*", *EVERY)
+VIEWS = ("views of .*", "images of .*", "clips", *EVERY)
 FACES = ("strangers", *VIEWS)
 # Notebooks by number. Those of runs know every method and how it trains; 90 cites settings all over the package.
-OF_RUNS = ("05", "09", "10", "11", "12", "13", "14", "15", "17", "20", "22")
+OF_RUNS = ("05", "09", "10", "11", "12", "13", "14", "15", "17", "19", "20", "22")
 OF_PROMPTS = ("02", "04", "08", "18", "21", *OF_RUNS)
 OF_PROTOCOLS = ("05", "09", "10", "11", "12", "13", "15", "17", "20")
-OF_TABLES = ("00", "02", "05", "09", "10", "11", "12", "13", "14", "15", "17", "18", "90")
+OF_TABLES = ("00", "02", "05", "09", "10", "11", "12", "13", "14", "15", "17", "18", "19", "90")
 OF_FACES = ("01", "04", "07", "08", "18", *OF_RUNS)
 # What is edited -> how, and patterns of all that has to be made again.
 EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
@@ -154,7 +156,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "a labelling": (with_a_line("mvlm/labels/refined.py", "balanced"), (f"{ANY}balanced on .*", *OF_RUNS)),
     "how a person is removed": (
         with_a_line("mvlm/labels/identity.py", "centred_on_subjects"),
-        (f"{ANY}relabelled-who on .*", "09", *OF_RUNS),
+        (f"{ANY}relabelled-who on .*", "clips", "09", *OF_RUNS),
     ),
     "how runs are scored": (with_a_line("mvlm/study/record.py", "score"), (*EVERY_RUN, *OF_PROTOCOLS)),
     "a measure": (with_a_line("mvlm/measures/nuisance.py", "spread"), ("09",)),
@@ -171,6 +173,12 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
         change("mvlm/prompts/described.csv", r"\Z", "happiness,a face that beams\n"),
         (),
     ),
+    "a prompt of micro-expressions": (
+        change("mvlm/prompts/micro.csv", r"\Z", "positive,a face that beams\n"),
+        ("clips", "19"),
+    ),
+    "a measure of micro-expressions": (with_a_line("mvlm/measures/unweighted.py", "uf1"), ("19",)),
+    "what counts as a syllable": (with_a_line("mvlm/twins/timing.py", "syllables"), ("19",)),
     "one more method": (
         change("mvlm/study/methods.py", r"\n\)\n\n_TRANS", '\n    replace(FULL, name="x", title="X"),\n)\n\n_TRANS'),
         OF_RUNS,
@@ -197,7 +205,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     ),
     "rank pooling": (
         with_a_line("mvlm/faces/dynamics.py", "dynamic_image"),
-        ("strangers", "(views|images) of BP4D", f"{ANY}.* on BP4D", "90", *(set(OF_FACES) - {"01"})),
+        ("strangers", "(views|images) of BP4D", f"{ANY}.* on BP4D", "clips", "90", *(set(OF_FACES) - {"01"})),
     ),
     "how a film is cut": (
         with_a_line("mvlm/faces/windows.py", "windows"),
@@ -205,7 +213,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     ),
     "how windows are pooled": (
         with_a_line("mvlm/study/films.py", "pooled"),
-        (f"{ANY}baseline-(windows|frames) on BP4D", *OF_RUNS),
+        (f"{ANY}baseline-(windows|frames) on BP4D", "clips", *OF_RUNS),
     ),
     "a package that does not compute": (change("constraints.txt", "\ntqdm==", "\ntqdm==0."), ()),
     "a package that computes": (change("constraints.txt", "\nnumpy==", "\nnumpy==0."), (r"\d\d",)),

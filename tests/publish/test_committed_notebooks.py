@@ -1,7 +1,7 @@
 """Every committed notebook runs at PROFILE=smoke through the runner, and keeps what it promises.
 
-More than 20 s: nineteen notebooks, with every method of the study on every benchmark. One runs in a kernel of its own;
-the cells of the others in this process, where what they import is there already. All share one cache of records.
+More than 20 s: two dozen notebooks, with every method of the study on every benchmark. One runs in a kernel of its
+own; the cells of the others in this process, where what they import is there already. All share one cache of records.
 """
 
 import json
@@ -204,6 +204,17 @@ def test_distance(smoke):
     assert outcome.ran and set(table.groupby(["benchmark", "method", "protocol"])["seen"].nunique()) == {2}
     true = table[table["method"] == "oracle"]
     assert len(true) == 6 and (true["labels_right"] == 100).all()
+
+
+def test_micro_expressions(smoke):
+    outcome, results = smoke("19-micro-expressions")
+    cues = pd.read_csv(results / "tables/film-cues.csv").set_index("cue")
+    assert outcome.ran and set(cues["data_kind"]) == {"twin"} and cues.loc["coded", "source"].startswith("absent")
+    scores = pd.read_csv(results / "tables/micro.csv")
+    assert len(scores) == 2 * (4 * 5 + 1) and set(scores["subjects"]) == {6} and set(scores["profile"]) == {"smoke"}
+    assert set(scores.loc[scores["way"].str.startswith("apex"), "knows"]) == {"apex", "subjects, apex"}
+    about = json.loads((results / "figures/micro-confusions.json").read_text())
+    assert about["folds"] == {"4DME-3": 6, "4DME-5": 6} and about["data_kind"] == "twin"
 
 
 def test_transfer(smoke, tmp_path: Path):
