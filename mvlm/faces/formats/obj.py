@@ -30,7 +30,7 @@ from mvlm.faces.formats.files import (
 from mvlm.faces.formats.mtl import Map, read_mtl
 from mvlm.faces.formats.numbers import Misread, expect_polygons, fans, numbers
 from mvlm.faces.formats.obj_lines import NAMING, Lines, between, joined, plain, without_indentation, words
-from mvlm.faces.formats.polygons import repeating
+from mvlm.faces.formats.polygons import known, placed, repeating
 from mvlm.faces.mesh import Mesh
 
 # What changes neither vertices nor polygons.
@@ -64,7 +64,7 @@ def read_obj(path: Path) -> Mesh:
 
     The picture is the map_Kd (or else map_Ka, map_Ke) of the material that the polygons use, or else the .jpg, .bmp or
     .png of the same name; both lie in the folder of the file. If some polygons have no texture coordinates, the mesh
-    has none.
+    has none. Vertices that are no numbers are left out if no polygon uses them; texture coordinates, if one does.
     Raises ValueError naming the file, the line and what was expected. Warns of what is left out.
     """
     path = Path(path)
@@ -152,20 +152,20 @@ class _Document:
         places = np.concatenate([[0], np.cumsum(ends - starts, dtype=np.int32)]).astype(np.int32)
         return Lines(key, starts, text, places)
 
-    def numbers(self, lines: Lines, text: bytes, dtype: type) -> np.ndarray:
+    def numbers(self, lines: Lines, text: bytes, dtype: type, *, finite: bool = True) -> np.ndarray:
         """The numbers of a text made of that of `lines` byte by byte."""
         try:
-            return numbers(text, dtype)
+            return numbers(text, dtype, finite=finite)
         except Misread as error:
             at = int(lines.origin[lines.line_of(error.at)])
             raise self.error(at, f"{error.expected} in {lines.name}", error.found) from None
 
-    def rows(self, key: bytes) -> np.ndarray:
+    def rows(self, key: bytes, *, finite: bool = True) -> np.ndarray:
         """The first numbers of each line (L, width), the width that a line has at least."""
         lines, widths = self.lines[key], _WIDTHS[key]
         if lines.pattern() == lines.name.encode() + b" " * widths[0] + b"\n":
             text = lines.text.replace(lines.name.encode(), b" " * len(lines.name))
-            return self.numbers(lines, text, np.float64).reshape(-1, widths[0])
+            return self.numbers(lines, text, np.float64, finite=finite).reshape(-1, widths[0])
         text = lines.blanked()
         found = words(text)
         counts = lines.counts(found)
@@ -174,7 +174,7 @@ class _Document:
         more = np.flatnonzero(counts > widths[0])  # what is left out need be no number
         begins, ends = found[(np.cumsum(counts) - counts)[more] + widths[0]], lines.starts[more + 1]
         text[between(len(text), begins, ends)] = 32
-        return self.numbers(lines, text.tobytes(), np.float64).reshape(-1, widths[0])
+        return self.numbers(lines, text.tobytes(), np.float64, finite=finite).reshape(-1, widths[0])
 
     # -- meaning ----------------------------------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class _Document:
         for key, what in ((_V, "v x y z"), (_F, "f a b c")):
             if len(self.lines[key].origin) == 0:
                 raise self.error(len(self.data) - 1, f"lines `{what}`", "none: truncated?")
-        vertices = self.rows(_V)
+        vertices = self.rows(_V, finite=False)
         corners = self.regular_corners() or self.corners()
         faces, corners = self.with_area(self.lines[_F], corners)
         sizes = corners.sizes
@@ -193,12 +193,12 @@ class _Document:
         texture = {}
         if corners.texture is not None and len(self.lines[_VT].origin) and self.have_all(faces, corners, starts):
             of_texture = self.resolved(faces, corners.texture, sizes, _VT)
-            picture, used = self.picture(faces)
-            coordinates = self.rows(_VT)
-            texture = {"texture_coordinates": used.applied(coordinates) if used else coordinates,
-                       "texture_triangles": fans(of_texture, starts, sizes), "texture": picture}
+            texture = self.texture(faces, fans(of_texture, starts, sizes))
+        vertices, triangles, _ = placed(vertices, fans(index, starts, sizes))
+        if not np.isfinite([vertices.min(), vertices.max()]).all():
+            self.rows(_V)  # says which
         try:
-            return Mesh(vertices, fans(index, starts, sizes), **texture)
+            return Mesh(vertices, triangles, **texture)
         except ValueError as error:
             raise ValueError(f"{self.path}: {error}") from None
 
@@ -282,6 +282,14 @@ class _Document:
             line = int(np.searchsorted(np.cumsum(sizes), corner, side="right"))
             raise self.wrong(lines, line, f"numbers of {len(targets.origin)} lines {targets.name}")
         return rows.astype(np.int32)
+
+    def texture(self, faces: Lines, corners: np.ndarray) -> dict:
+        coordinates = self.rows(_VT, finite=False)
+        if not known(coordinates, corners):
+            return {}
+        picture, used = self.picture(faces)
+        return {"texture_coordinates": used.applied(coordinates) if used else coordinates,
+                "texture_triangles": corners, "texture": picture}
 
     def picture(self, faces: Lines) -> tuple[Path | None, Map | None]:
         """The picture of the polygons, and how its material puts it on them."""

@@ -17,6 +17,7 @@ from mvlm.cache.files import replacing
 from mvlm.faces.formats.files import PictureWarning, picture_beside, unwrapped, without_end
 from mvlm.faces.formats.numbers import Misread, expect_polygons, fans, numbers
 from mvlm.faces.formats.ply_rows import Element, List, Property, Rows, ends_of_strips, lines_of, strips, without_remarks
+from mvlm.faces.formats.polygons import known, placed
 from mvlm.faces.mesh import Mesh
 
 FORMS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
@@ -196,7 +197,7 @@ class _Document:
             ends = ends_of_strips(strip.values, len(points))
             triangles.append(strips(self.indices("strip", strip, len(points), ends), ends, strip))
         triangles = np.concatenate(triangles) if len(triangles) > 1 else triangles[0]
-        points, triangles, kept = _placed(points, triangles)
+        points, triangles, kept = placed(points, triangles)
         texture = {}
         for names in _COORDINATES:
             if set(names) <= set(vertices):
@@ -205,7 +206,7 @@ class _Document:
         else:
             if strip is None and isinstance(faces.get("texcoord"), List):
                 texture = self.texture_of_corners(faces["texcoord"], polygons)
-        if texture and _known(texture["texture_coordinates"], texture.get("texture_triangles", triangles)):
+        if texture and known(texture["texture_coordinates"], texture.get("texture_triangles", triangles)):
             texture["texture"] = self.picture(faces)
         else:
             texture = {}
@@ -259,27 +260,6 @@ class _Document:
             references = [references[int(used[0])]]
         stem = self.path.stem
         return picture_beside(self.path, references, [f"{stem}.png", f"{stem}.jpg", f"{stem}.bmp"])
-
-
-def _placed(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | slice]:
-    """Points (V, 3) and triangles without the points that have no place, and which points these are.
-
-    If a triangle has such a corner nothing is left out.
-    """
-    kept = np.isfinite(points)
-    if kept.all() or not (kept := kept.all(axis=1))[triangles].all():
-        return points, triangles, slice(None)
-    return points[kept], (np.cumsum(kept, dtype=np.int32) - 1)[triangles], kept
-
-
-def _known(coordinates: np.ndarray, corners: np.ndarray) -> bool:
-    """Whether all corners have coordinates (U, 2); those of no corner become 0 if they are none."""
-    lost = ~np.isfinite(coordinates)
-    if lost.any():
-        if lost[corners].any():
-            return False
-        coordinates[lost] = 0
-    return True
 
 
 def write_ply(mesh: Mesh, path: Path, form: str = "binary_little_endian") -> None:

@@ -1,4 +1,4 @@
-"""Polygons that are none: an index list without ends, read as one polygon, would be a surface that nobody scanned."""
+"""What a list of polygons lacks: ends between them, places of their corners, texture coordinates."""
 
 from __future__ import annotations
 
@@ -31,3 +31,24 @@ def repeating(corners: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> int
     visits = np.sort(polygon[moved] * np.int64(different) + corner[moved])
     again = np.flatnonzero(visits[1:] == visits[:-1])
     return int(large[visits[again[0]] // different]) if len(again) else None
+
+
+def placed(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | slice]:
+    """Points (V, 3) and triangles without the points that have no place, and which points these are.
+
+    If a triangle has such a corner nothing is left out.
+    """
+    kept = np.isfinite(points)
+    if kept.all() or not (kept := kept.all(axis=1))[triangles].all():
+        return points, triangles, slice(None)
+    return points[kept], (np.cumsum(kept, dtype=np.int32) - 1)[triangles], kept
+
+
+def known(coordinates: np.ndarray, corners: np.ndarray) -> bool:
+    """Whether all corners have coordinates (U, 2); those of no corner become 0 if they are none."""
+    lost = ~np.isfinite(coordinates)
+    if lost.any():
+        if lost[corners].any():
+            return False
+        coordinates[lost] = 0
+    return True

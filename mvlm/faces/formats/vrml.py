@@ -20,7 +20,7 @@ import numpy as np
 from mvlm.cache.files import replacing
 from mvlm.faces.formats.files import LeftOutWarning, PictureWarning, one_picture, picture_beside
 from mvlm.faces.formats.numbers import Misread, expect_polygons, fans, misread, numbers
-from mvlm.faces.formats.polygons import repeating
+from mvlm.faces.formats.polygons import known, placed, repeating
 from mvlm.faces.formats.vrml_nodes import MOST, STRING, Document, Node, Span
 from mvlm.faces.mesh import Mesh
 
@@ -43,6 +43,7 @@ class _Surface(NamedTuple):
 def read_vrml(path: Path) -> Mesh:
     """Reads a .wrl file, without landmarks: polygons cut into fans, the picture found by its url or by its name.
 
+    Vertices that are no numbers are left out if no polygon uses them; texture coordinates, if one does.
     Raises ValueError naming the file, the line and what was expected. Warns of what is left out.
     """
     return _Scene(Document(Path(path))).mesh()
@@ -154,11 +155,17 @@ class _Scene:
 
     def surface(self, shape: Node, faces: Node, place: np.ndarray | None) -> _Surface:
         points = self.child(faces, b"coord", b"Coordinate")
-        vertices = self.rows(self.span(points, b"point"), 3, "point of Coordinate")
+        span, what = self.span(points, b"point"), "point of Coordinate"
+        vertices = self.rows(span, 3, what, finite=False)
         polygons = self.polygons(self.span(faces, b"coordIndex"), len(vertices), "coordIndex")
         expect_polygons(self.path, polygons[2])
         triangles = fans(*polygons)
-        coordinates, corners = self.coordinates(shape, faces, polygons)
+        coordinates, corners = self.coordinates(shape, faces, polygons, triangles)
+        if not np.isfinite([vertices.min(), vertices.max()]).all():
+            corners = triangles if corners is None else corners
+            vertices, triangles, kept = placed(vertices, triangles)
+            if not isinstance(kept, np.ndarray):
+                self.rows(span, 3, what)  # says which
         mirrored = place is not None and np.linalg.det(place[:3, :3]) < 0
         if place is not None:
             vertices = vertices @ place[:3, :3].T + place[:3, 3]
@@ -166,7 +173,7 @@ class _Scene:
             triangles, corners = triangles[:, ::-1], None if corners is None else corners[:, ::-1]
         return _Surface(vertices, triangles, coordinates, corners, self.urls(shape))
 
-    def coordinates(self, shape: Node, faces: Node, polygons: Polygons) -> tuple:
+    def coordinates(self, shape: Node, faces: Node, polygons: Polygons, triangles: np.ndarray) -> tuple:
         """Texture coordinates (U, 2) and their triangles, None if those of the vertices; or None twice."""
         node = next(iter(faces.children(b"texCoord")), None)
         if node is None or node.kind == b"TextureCoordinate" and not self.plain(node, b"point"):
@@ -174,7 +181,7 @@ class _Scene:
         if node.kind != b"TextureCoordinate":
             self.leave_out(node.kind.decode("latin-1"))
             return None, None
-        values = self.rows(self.span(node, b"point"), 2, "point of TextureCoordinate")
+        values = self.rows(self.span(node, b"point"), 2, "point of TextureCoordinate", finite=False)
         own = self.plain(faces, b"texCoordIndex")  # an empty list means the same as none
         corners = None
         if not own or own == self.plain(faces, b"coordIndex"):  # the usual case, and a third of the numbers to read
@@ -188,6 +195,8 @@ class _Scene:
             if not np.array_equal(of_texture[2], polygons[2]):
                 raise self.error(span[0], "in texCoordIndex the polygons of coordIndex, corner by corner", "others")
             corners = fans(*of_texture)
+        if not known(values, triangles if corners is None else corners):
+            return None, None
         return self.as_shown(shape, values), corners
 
     def as_shown(self, shape: Node, values: np.ndarray) -> np.ndarray:
@@ -267,17 +276,17 @@ class _Scene:
 
     # -- numbers ----------------------------------------------------------------------------------------------------
 
-    def numbers(self, span: Span, dtype: type, what: str) -> np.ndarray:
+    def numbers(self, span: Span, dtype: type, what: str, *, finite: bool = True) -> np.ndarray:
         try:
-            values = numbers(self.text[slice(*span)], dtype)
+            values = numbers(self.text[slice(*span)], dtype, finite=finite)
         except Misread as error:
             raise self.error(span[0] + error.at, f"{error.expected} in {what}", error.found) from None
         if len(values) == 0:
             raise self.error(span[0], f"numbers in {what}", "an empty list")
         return values
 
-    def rows(self, span: Span, width: int, what: str) -> np.ndarray:
-        values = self.numbers(span, np.float64, what)
+    def rows(self, span: Span, width: int, what: str, *, finite: bool = True) -> np.ndarray:
+        values = self.numbers(span, np.float64, what, finite=finite)
         if values.size % width:
             raise self.error(span[1], f"{width} numbers for each {what}", f"{values.size} numbers in all")
         return values.reshape(-1, width)

@@ -60,6 +60,18 @@ def test_corners_of_coordinates_that_are_nowhere_are_read_without(tmp_path):
     assert mesh.triangles.tolist() == TRIANGLES and mesh.texture_coordinates is None
 
 
+def test_vertices_that_nobody_uses_may_be_no_numbers(tmp_path):
+    text = "v nan 0 0\n" + V + "v inf inf inf\n" + VT + "vt nan nan\n" + "f 2/1 3/2 4/3\nf 2/1 4/3 5/4\nf 3/2 6/5 4/3\n"
+    mesh = read(tmp_path / "a.obj", text)
+    assert mesh.vertices.tolist() == POINTS
+    assert mesh.triangles.tolist() == TRIANGLES
+    corners = mesh.triangles if mesh.texture_triangles is None else mesh.texture_triangles
+    assert mesh.texture_coordinates[corners].tolist() == np.array(COORDINATES)[TRIANGLES].tolist()
+    with pytest.raises(ValueError, match="a.obj, line 2: expected finite numbers in v, found nan"):
+        read(tmp_path / "a.obj", PLAIN.replace("v 10 0 1.5", "v 10 nan 1.5"))
+    assert read(tmp_path / "a.obj", PLAIN.replace("vt 0.5 1", "vt 0.5 nan")).texture_coordinates is None
+
+
 @pytest.mark.parametrize(("text", "category", "said"), [
     (PLAIN.replace("f 1/1 2", "vc 0.5 0.5 0.5\nvc 1 1 1\nf 1/1 2"), LeftOutWarning, "left out lines vc (2)"),
     (PLAIN + "vw 0 0 1\nt crease 2/1/0 0 1 4.7\n", LeftOutWarning, "left out lines vw (1), t (1)"),

@@ -187,3 +187,18 @@ def test_a_packed_scene_is_read(tmp_path):
     (tmp_path / "a.wrl").write_bytes(gzip.compress(b"#VRML V2.0 utf8\n\n" + shape(faces="0 1 x").encode()))
     with pytest.raises(ValueError, match="a.wrl, line 3: expected an integer in coordIndex, found 'x'"):
         read_mesh(tmp_path / "a.wrl")
+
+
+def test_points_that_nobody_uses_may_be_no_numbers(tmp_path):
+    points = [POINTS[0].tolist(), [np.nan] * 3, POINTS[1].tolist(), POINTS[2].tolist(), [0, np.inf, 0]]
+    uv = "texCoord TextureCoordinate { point [ 0 0, nan nan, 1 0, 0.5 1, 9 9 ] }"
+    mesh = read(tmp_path, shape(points, faces="0 2 3 -1", extra=uv))
+    assert np.array_equal(mesh.vertices, POINTS) and mesh.triangles.tolist() == [[0, 1, 2]]
+    assert mesh.texture_coordinates[mesh.texture_triangles].tolist() == [[[0, 0], [1, 0], [0.5, 1]]]
+    with pytest.raises(ValueError, match="a.wrl, line 2: expected finite numbers in point of Coordinate, found nan"):
+        read(tmp_path, shape(points, faces="0 1 2 -1"))
+
+
+def test_texture_coordinates_that_are_no_numbers_are_left_out(tmp_path):
+    mesh = read(tmp_path, shape(extra="texCoord TextureCoordinate { point [ 0 0, nan nan, 1 0 ] }"))
+    assert np.array_equal(mesh.vertices, POINTS) and mesh.texture_coordinates is None
