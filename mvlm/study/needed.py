@@ -7,9 +7,9 @@ the notebook makes itself: opened alone it computes what is missing, and nothing
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from mvlm.settings import Settings
-from mvlm.study.benchmarks import TABLES
 from mvlm.study.items.dials import turned
 from mvlm.study.items.fig4_fig5 import read_record
 from mvlm.study.items.fig7 import attention
@@ -23,6 +23,7 @@ from mvlm.study.items.readings_compared import reading_records
 from mvlm.study.items.seen_or_not import both_faces
 from mvlm.study.items.summary import study_records
 from mvlm.study.items.summary_inspections import inspected
+from mvlm.study.items.tables import table_records
 from mvlm.study.items.transfer import transfer
 from mvlm.study.methods import LADDER
 from mvlm.study.runs import run
@@ -32,9 +33,9 @@ NEEDED: dict[str, Callable[[Settings], object]] = {
     "05-readings": reading_records,
     "08-dials": turned,
     "09-identity": lambda settings: (shown_people(settings), study(settings), stress(settings)),
-    "10-table1": lambda settings: run(TABLES["table1"].benchmarks, settings=settings),
-    "11-table2": lambda settings: run(TABLES["table2"].benchmarks, settings=settings),
-    "12-table3": lambda settings: run(TABLES["table3"].benchmarks, settings=settings),
+    "10-table1": partial(table_records, "table1"),
+    "11-table2": partial(table_records, "table2"),
+    "12-table3": partial(table_records, "table3"),
     "13-summary": lambda settings: (study_records(settings), inspected(settings=settings)),
     "14-transfer": transfer,
     "15-distance": both_faces,

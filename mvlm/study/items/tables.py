@@ -10,9 +10,12 @@ from mvlm.measures.statistics import chance, summary
 from mvlm.report.results import Part
 from mvlm.study.benchmarks import BENCHMARKS, TABLES, Benchmark
 from mvlm.study.methods import METHODS
+from mvlm.study.runs import run
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mvlm.settings import Settings
 
 
 # Columns of a table's CSV, with their units.
@@ -60,6 +63,21 @@ HEADINGS = {
     "knn": "kNN",
     "probe": "linear probe",
 }
+
+
+def table_records(item: str, settings: Settings | None = None, *, seeds: Sequence[int] | None = None) -> pd.DataFrame:
+    """Records of all rows of a table; computes what is missing.
+
+    Args:
+        item: of `mvlm.study.benchmarks.TABLES`.
+        settings, seeds: as of `mvlm.study.run`, as are the records and the errors.
+    """
+    import pandas as pd
+
+    table = TABLES[item]
+    found = run(table.benchmarks, settings=settings, seeds=seeds)
+    further = [(benchmark, method) for benchmark, method in table.further if benchmark in set(found["benchmark"])]
+    return pd.concat([found, *(run((b,), (m,), settings, seeds=seeds) for b, m in further)], ignore_index=True)
 
 
 def accuracy_table(records: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
@@ -210,6 +228,7 @@ def _accuracy(frame: pd.DataFrame, kinds: str, benchmarks: Sequence[str]) -> pd.
     shown = frame[~ours | frame["protocol"].isin(["zero-shot", AMONG_SHOWN])]
     protocols = [(name, "zero-shot") for name in benchmarks]
     protocols += [(name, AMONG_SHOWN) for name in benchmarks if BENCHMARKS[name].shown]
+    there = set(frame.loc[ours, "benchmark"])
     rows = []
     for (_, measured), group in shown.groupby(["method", ours[shown.index]], sort=False):
         cells = {(row["benchmark"], row["protocol"]): row for row in group.to_dict("records")}
@@ -223,7 +242,7 @@ def _accuracy(frame: pd.DataFrame, kinds: str, benchmarks: Sequence[str]) -> pd.
             row[f"{benchmark}, paper"] = text
         for column in protocols:
             cell = cells.get(column)
-            text = "absent" if measured else "–"
+            text = "absent" if measured and column[0] not in there else "–"  # without a corpus, or not asked
             if cell is not None:
                 text = f"{_spread(cell)} [{cell['low']:.1f}, {cell['high']:.1f}]"
             row[f"{column_title(*column)}, measured on {kinds}"] = text

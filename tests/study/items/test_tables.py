@@ -10,8 +10,9 @@ import pytest
 
 from mvlm.report.results import write_table
 from mvlm.study.benchmarks import BENCHMARKS, TABLES
+from mvlm.study.items import tables
 from mvlm.study.items.table_figures import draw_ladder
-from mvlm.study.items.tables import AMONG_SHOWN, COLUMNS, accuracy_table, render_table
+from mvlm.study.items.tables import AMONG_SHOWN, COLUMNS, accuracy_table, render_table, table_records
 from mvlm.study.paper.transcripts import paper_table
 
 SIDECAR = {"seeds": [0], "folds": 2, "supervision": ["none", "cluster"], "columns": COLUMNS}
@@ -28,9 +29,10 @@ def records(methods: tuple[str, ...] = ("baseline", "full"), benchmarks: tuple[s
     for benchmark in benchmarks:
         for method in methods:
             for fold in (0, 1):
-                subjects = [f"S{fold}{number // 6}" for number in range(12)]
-                true = list(BENCHMARKS[benchmark].emotions) * 2
-                said = true if method == "full" else ["anger"] * 12
+                classes = BENCHMARKS[benchmark].emotions
+                subjects = [f"S{fold}{number // len(classes)}" for number in range(2 * len(classes))]
+                true = list(classes) * 2
+                said = true if method == "full" else ["anger"] * len(true)
                 if method == "full" and fold == 0:
                     said = ["pain", *true[1:]]
                 rows.append(
@@ -162,6 +164,26 @@ def test_a_corpus_that_is_missing_is_absent_and_never_a_twin():
     mixed.loc[0, "data_kind"] = "supplied"
     with pytest.raises(ValueError, match="of Bosphorus, baseline: expected one data_kind, found supplied, twin"):
         table1(mixed)
+
+
+@pytest.mark.parametrize("there", [("BP4D", "BU-4DFE-to-BP4D"), ("BP4D",), ("BU-4DFE-to-BP4D",)])
+def test_a_further_row_is_of_its_benchmark_alone_and_not_asked_is_not_absent(monkeypatch, there: tuple[str, ...]):
+    def run(benchmarks, methods=("baseline", "full"), *_settings, **_seeds):
+        return records(methods, tuple(name for name in benchmarks if name in there))
+
+    monkeypatch.setattr(tables, "run", run)
+    (further,) = TABLES["table3"].further
+    found = table_records("table3")
+    asked = set(zip(found["benchmark"], found["method"], strict=True))
+    plain = {(benchmark, method) for benchmark in there for method in ("baseline", "full")}
+    assert asked == plain | ({further} if "BP4D" in there else set())
+    cells = render_table(accuracy_table(found, paper_table("table3")), "table3")[0].cells.set_index("Method")
+    for column in cells.columns[cells.columns.str.contains(", measured on")]:
+        absent = not column.startswith(tuple(f"{name}," for name in there))
+        assert (cells.loc["Baseline", column] == "absent") == absent
+    if len(there) == 2:
+        row = cells.loc["Baseline, subject-centred, frames"]
+        assert row["BU-4DFE-to-BP4D, 6-way, measured on twin"] == "–" and row["BP4D, measured on twin"][0].isdigit()
 
 
 def test_a_table_is_written_whole_and_rendered_from_its_own_csv(tmp_path: Path):
