@@ -14,6 +14,7 @@ from mvlm.study.items.dials import turned
 from mvlm.study.items.fig4_fig5 import read_record
 from mvlm.study.items.fig7 import attention
 from mvlm.study.items.film_heat import film_heat
+from mvlm.study.items.film_moments import film_moments
 from mvlm.study.items.films import film_records
 from mvlm.study.items.identity import study
 from mvlm.study.items.identity_lesson import shown_people
@@ -39,7 +40,7 @@ NEEDED: dict[str, Callable[[Settings], object]] = {
     "13-summary": lambda settings: (study_records(settings), inspected(settings=settings)),
     "14-transfer": transfer,
     "15-distance": both_faces,
-    "17-films": lambda settings: (film_records(settings), film_heat(settings)),
+    "17-films": lambda settings: (film_records(settings), film_moments(settings), film_heat(settings)),
     "19-micro-expressions": micro_expressions,
     "20-fig3-fig6": lambda settings: run(methods=LADDER, settings=settings),
     "21-fig4-fig5": read_record,  # measured by `make timings`

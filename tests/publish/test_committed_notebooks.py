@@ -238,7 +238,7 @@ def test_deviations(smoke):
 
 def test_films(smoke):
     outcome, results = smoke("17-films")
-    assert outcome.ran and len(outcome.outputs) == 28
+    assert outcome.ran and len(outcome.outputs) == 32
     frame = pd.read_csv(results / "tables/films.csv")
     assert frame.groupby("benchmark")["film"].nunique().to_dict() == {"BP4D": 7, "BU-4DFE": 7, "BU-4DFE-to-BP4D": 5}
     assert set(frame.loc[frame["layer"] == "true action units", "film"]) >= {"image", "windows", "frames"}
@@ -246,6 +246,8 @@ def test_films(smoke):
     assert cost.loc[("BP4D", "windows"), "frames"] == 10 and cost.loc[("BP4D", "frames"), "pictures"] == 12
     looked = pd.read_csv(results / "figures/films-heat.csv")
     assert looked.groupby("name")["window"].nunique().tolist() == [2] * 8
+    moments = pd.read_csv(results / "figures/films-moments.csv").groupby(["benchmark", "film"])["moment"].max()
+    assert moments.to_dict() == {(b, f): m for b in ("BP4D", "BU-4DFE") for f, m in (("windows", 2), ("frames", 4))}
     about = json.loads((results / "tables/films.json").read_text())
     assert about["knows"]["subject-centred-frames"] == "subjects" and about["supervision"]["baseline-windows"] == "none"
 
