@@ -12,6 +12,7 @@ import matplotlib
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.figure import Figure
 
 from mvlm.publish import notebooks
 from mvlm.publish.declared import NOTEBOOKS
@@ -45,6 +46,9 @@ def execute_here(name: str, folder: Path, parameters: dict, executed: Path) -> N
 @pytest.fixture
 def smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Runs a notebook at smoke size into a folder of its own; returns its outcome and that folder."""
+
+    drawn = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda *to, **how: drawn(*to, **how | {"dpi": 40}))  # nobody looks at these
 
     def run(name: str, parameters: dict | None = None, *, kernel: bool = False, **settings: str):
         if not kernel:
