@@ -31,7 +31,7 @@ COVERED := 96
 COVERAGE := runs/coverage.json
 
 .DEFAULT_GOAL := help
-.PHONY: help tables figures study identity films timings transfer foundation lessons all verify test bench fuzz crash-test lab clean
+.PHONY: help tables figures study identity films timings transfer foundation lessons all docs verify test bench fuzz crash-test lab clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -83,8 +83,10 @@ foundation: $(READY) ## pretrain mvlm-tiny anew on captioned random faces, with 
 lessons: $(READY) ## the teaching notebooks as pages -> runs/html
 	@$(NOTEBOOKS) $@
 
-all: tables figures lessons ## tables, figures, lessons, and an index of all pages -> runs/html
-	@$(PY) -m mvlm.publish.pages
+all: tables figures lessons docs ## tables, figures, lessons, and the site of all of them -> runs/html
+
+docs: $(READY) ## the site: notebooks that were run, tables, figures, API, recipes, model card; runs nothing -> runs/html
+	@$(PY) -m mvlm.publish.docs
 
 verify: $(READY) ## results made again and compared, value by value; cached runs are read (all anew: make clean verify)
 	@$(PY) -m mvlm.publish.verify tables figures study identity lessons

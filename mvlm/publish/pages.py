@@ -1,197 +1,122 @@
-"""Executed notebooks as pages that need no network, and an index of them: `python -m mvlm.publish.pages`.
+"""Executed notebooks as pages that need no network: what was found is open, how it was set up is folded.
 
-The index leads from each item of the paper to the notebook that makes it, to its files, and to the command that makes
-them again. It lists what is there, for every kind of data, profile and model that was run.
+Imports, parameters and what only writes files are no part of a lesson: their code is folded, what they show is not.
 """
 
 from __future__ import annotations
 
-import base64
-import io
-import os
+import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from pathlib import Path
+from typing import Any
 
-from mvlm.machine import command
-from mvlm.publish.declared import NOTEBOOKS, declared, promises, read
-from mvlm.settings import RESULTS, ROOT, RUNS, Settings
+from mvlm.publish.declared import read
+from mvlm.publish.frame import framed
+from mvlm.publish.markup import Heading, Prose, highlighted, prose, wide
 
-THUMBNAIL = 320  # pixels wide
-
-# nbconvert's page without the blocks that load scripts from the network; `_drawn` does what MathJax would. Tables hold
-# sentences more often than numbers, so cells begin at the left.
-_OFFLINE = (
-    "{% extends 'lab/index.html.j2' %}"
-    "{% block html_head_js_requirejs %}{% endblock %}{% block html_head_js_mathjax %}{% endblock %}"
-    "{% block html_head_js_mermaidjs %}{% endblock %}{% block jupyter_widgets %}{% endblock %}"
-    "{% block html_head_css %}<style>.jp-RenderedHTMLCommon :is(th, td, caption) { text-align: left; }</style>"
-    "{% endblock %}"
-)
-
-# Code, which stays, and TeX, between two dollars or one on each side.
-_MATH = re.compile(
-    r"```.*?```|`[^`]*`|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^\s$](?:[^$\n]*[^\s$])?)\$", flags=re.DOTALL
-)
-MATH_SIZE = 11  # points
-
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 84em; margin: 2em auto; padding: 0 1em; color: #222; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .5em .7em; border-top: 1px solid #ccc; }
-th { border: 0; }
-p.file { display: inline-block; vertical-align: top; margin: 0 1.2em .6em 0; }
-img { display: block; max-width: 15em; max-height: 12em; margin: .3em 0; border: 1px solid #ddd; }
-code { white-space: nowrap; }
-.missing { color: #777; }
-"""
+# What of an output is shown: of several forms of one thing the first.
+_FORMS = ("text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of terminals
 
 
 def page(executed: Path) -> str:
     """An executed notebook as one HTML file with its pictures and styles inside, and nothing to load."""
-    import nbformat
-    from jinja2 import DictLoader
-    from nbconvert import HTMLExporter
-
-    template = {"extra_loaders": [DictLoader({"offline.html.j2": _OFFLINE})], "template_file": "offline.html.j2"}
-    notebook = nbformat.read(executed, as_version=4)
-    notebook.metadata["title"] = executed.stem
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = _MATH.sub(_drawn, cell.source)
-    return HTMLExporter(embed_images=True, **template).from_notebook_node(notebook)[0]
+    notebook = read(executed)
+    shown = body(notebook)
+    return framed(title(notebook) or executed.stem, shown.html)
 
 
-def _drawn(found: re.Match[str]) -> str:
-    """TeX as a picture in its line, or as it stands where it is code or beyond matplotlib's TeX."""
-    tex = found["block"] or found["inline"]
-    if tex is None:
-        return found[0]
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.mathtext import MathTextParser
-
-    text, font = f"${' '.join(tex.split())}$", FontProperties(size=MATH_SIZE)
-    try:
-        width, height, depth, *_ = MathTextParser("path").parse(text, dpi=72, prop=font)
-    except ValueError:
-        return found[0]
-    figure = Figure(figsize=(width / 72, height / 72))
-    figure.text(0, depth / height, text, fontproperties=font)
-    buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": "mvlm"}):  # equal notebooks are equal pages
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    data = base64.b64encode(buffer.getvalue()).decode()
-    style = "display: block; margin: 1em 2em" if found["block"] else f"vertical-align: {-depth:.1f}pt"
-    size = f"width: {width:.1f}pt; height: {height:.1f}pt"
-    return f'<img alt="{escape(tex.strip())}" style="{style}; {size}" src="data:image/svg+xml;base64,{data}">'
-
-
-def index(runs: Path = RUNS, results: Path = RESULTS, notebooks: Path = NOTEBOOKS) -> Path:
-    """Write `html/index.html` under `runs` and return it.
+def body(notebook: Mapping[str, Any], made: str = "", resolve: Callable[[str], str] = str) -> Prose:
+    """What a notebook says and shows, as HTML.
 
     Args:
-        runs: folder with the pages, `html/<kind>/<notebook>.html`, and with the results of other kinds.
-        results: results of the default kind.
-        notebooks: the notebooks, which say what of the paper they stand for, their files and their target.
-
-    Raises:
-        FileNotFoundError: no notebook was run yet.
-        ValueError: a notebook does not say so.
+        notebook: as `read` returns it, executed.
+        made: HTML that goes behind the first words: what the notebook made.
+        resolve: what a link of its text is on the page.
     """
-    folder = runs / "html"
-    kinds = sorted(path for path in folder.glob("*") if any(path.glob("*.html")))
-    if not kinds:
-        raise FileNotFoundError("no notebook was run yet; `make tables` runs the first")
-    known = {path.stem: read(path) for path in sorted(notebooks.glob("*.ipynb"))}
-    for name, notebook in known.items():
-        if missing := {"in_the_paper", "targets"} - {key for key, said in declared(notebook).items() if said}:
-            raise ValueError(f"{name}: its metadata lack {', '.join(sorted(missing))}, see mvlm/publish/declared.py")
-    own = Settings().results_name("twin")
-    sections = [
-        _section(kind, results if kind.name == own else runs / "results" / kind.name, known)
-        for kind in sorted(kinds, key=lambda kind: (kind.name != own, kind.name))
-    ]
-    text = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>mvlm: index</title>'
-        f"<style>{_STYLE}</style></head><body>\n<h1>mvlm</h1>\n"
-        "<p>MultiviewVLM, replicated: what of the paper, by which notebook, in which files, and the command that makes "
-        "them again. Numbers measured on synthetic twins say nothing about the licensed corpora.</p>\n"
-        f"{''.join(sections)}</body></html>\n"
-    )
-    target = folder / "index.html"
-    target.write_text(text, encoding="utf-8")
-    return target
+    parts: list[str] = []
+    headings: list[Heading] = []
+    anchors: dict[str, int] = {}
+    for number, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] == "markdown":
+            text = prose(source(cell), resolve, taken=anchors)
+            parts.append(text.html)
+            headings += text.headings
+        elif cell["cell_type"] == "code":
+            parts += [_code(cell), *_outputs(cell, headings[-1].text if headings else "")]
+        if number == 0:
+            parts.append(made)
+    return Prose("\n".join(part for part in parts if part), headings)
 
 
-def _section(pages: Path, results: Path, known: dict[str, dict]) -> str:
-    rows = [
-        "<tr><th>In the paper</th><th>Notebook</th><th>Files</th><th>Command</th></tr>",
-        *(_row(name, pages, results, notebook) for name, notebook in known.items()),
-    ]
-    return f"<h2>{escape(pages.name)}</h2>\n<table>\n{chr(10).join(rows)}\n</table>\n"
-
-
-def _row(name: str, pages: Path, results: Path, notebook: dict) -> str:
-    item, (target, *_) = (declared(notebook)[key] for key in ("in_the_paper", "targets"))
-    title = escape(_title(notebook) or name)
-    made = pages / f"{name}.html"
-    shown = f'<a href="{pages.name}/{name}.html">{title}</a>' if made.is_file() else f"{title}, not run"
-    files = "".join(_files(promises(notebook), results, pages.parent))
-    quiet = "" if made.is_file() else ' class="missing"'
-    return f"<tr{quiet}><td>{escape(item)}</td><td>{shown}</td><td>{files}</td><td><code>make {target}</code></td></tr>"
-
-
-def _title(notebook: dict) -> str:
+def title(notebook: Mapping[str, Any]) -> str:
     """The first heading of a notebook."""
-    lines = (line for cell in notebook["cells"] if cell["cell_type"] == "markdown" for line in _lines(cell))
+    lines = (line for text in texts(notebook) for line in text.splitlines())
     return next((line.removeprefix("# ").strip() for line in lines if line.startswith("# ")), "")
 
 
-def _lines(cell: dict) -> list[str]:
-    return "".join(cell["source"]).splitlines()
+def about(notebook: Mapping[str, Any]) -> str:
+    """The first paragraph below it, as Markdown."""
+    blocks = (block.strip() for text in texts(notebook) for block in re.split(r"\n\s*\n", text))
+    return next((block for block in blocks if block and not block.startswith("#")), "")
 
 
-def _files(outputs: Iterable[str], results: Path, folder: Path) -> Iterator[str]:
-    """One paragraph for each result: its picture where it has one, and links to the files that are there."""
-    grouped: dict[str, list[Path]] = {}
-    for output in outputs:
-        grouped.setdefault(output.rpartition(".")[0], []).append(results / output)
-    for stem, paths in grouped.items():
-        there = [path for path in paths if path.is_file()]
-        links = " · ".join(f'<a href="{_link(path, folder)}">{path.suffix[1:]}</a>' for path in there)
-        picture = "".join(_thumbnail(path) for path in there if path.suffix == ".png")
-        yield f'<p class="file">{escape(stem)}: {links or "not made"}{picture}</p>'
+def texts(notebook: Mapping[str, Any]) -> Iterator[str]:
+    """The Markdown of each cell of words."""
+    return (source(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
 
 
-def _link(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path, folder)).as_posix()
+def source(cell: Mapping[str, Any]) -> str:
+    """What is written in a cell."""
+    return "".join(cell["source"])
 
 
-def _thumbnail(path: Path) -> str:
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        small = picture.convert("RGB")
-        small.thumbnail((THUMBNAIL, 2 * THUMBNAIL))
-    buffer = io.BytesIO()
-    small.save(buffer, "PNG", optimize=True)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img alt="{escape(path.stem)}" src="data:image/png;base64,{data}">'
-
-
-def main() -> int:
-    """Write the index, say where it is, and return the exit status."""
-    try:
-        target = index()
-    except (FileNotFoundError, ValueError) as error:
-        print(f"index: {error}")
-        return 1
-    print(f"index: {target.relative_to(ROOT)}")
-    return 0
+def folded(cell: Mapping[str, Any]) -> str:
+    """Why the code of a cell is folded, in a word; empty for code that is part of the lesson."""
+    if {"parameters", "injected-parameters"} & set(cell["metadata"].get("tags", ())):
+        return "parameters"
+    tree = ast.parse(source(cell))
+    if any(isinstance(node, ast.Name) and node.id == "STAGE" for node in ast.walk(tree)):
+        return "writes results"
+    if any(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body):
+        return "imports"
+    return ""
 
 
-if __name__ == "__main__":
-    command(main)
+def _code(cell: Mapping[str, Any]) -> str:
+    if not source(cell).strip():
+        return ""
+    code = highlighted(source(cell), "python")
+    why = folded(cell)
+    return f'<details class="code"><summary>{why}</summary>\n{code}</details>' if why else code
+
+
+def _outputs(cell: Mapping[str, Any], under: str) -> Iterator[str]:
+    """What a cell showed; `under`, the heading that it stands under, says what a picture is of."""
+    for output in cell["outputs"]:
+        if output["output_type"] == "stream":
+            yield _text("".join(output["text"]))
+        elif output["output_type"] == "error":
+            yield _text(f"{output['ename']}: {output['evalue']}")
+        elif form := next((form for form in _FORMS if form in output["data"]), None):
+            yield _shown(form, "".join(output["data"][form]), under)
+
+
+def _shown(form: str, data: str, under: str) -> str:
+    if form == "text/plain":
+        return _text(data)
+    if form == "text/html":
+        return wide(data)
+    if form == "text/markdown":
+        return f'<div class="output">{prose(data).html}</div>'
+    where = f"Drawn under “{under}”; the words around say what it shows" if under else "Drawn by the code above"
+    if form == "image/svg+xml":
+        return f'<div class="output" role="img" aria-label="{escape(where)}">{data}</div>'
+    return f'<div class="output"><img alt="{escape(where)}" src="data:{form};base64,{data.replace(chr(10), "")}"></div>'
+
+
+def _text(said: str) -> str:
+    plain = escape(_COLOURS.sub("", said).strip("\n"), quote=False)
+    return f'<div class="output"><pre tabindex="0">{plain}</pre></div>' if plain else ""

@@ -108,6 +108,17 @@ def test_state_and_times_do_not_count_but_contents_and_parameters_do(ran, monkey
     assert not run_notebook("10-t", {"N": 3}, **places(root)).ran
 
 
+def test_a_page_is_made_again_of_the_executed_copy_alone(ran, monkeypatch: pytest.MonkeyPatch):
+    root, outcome = ran
+    monkeypatch.setattr("mvlm.publish.notebooks._execute", _would_run)
+    outcome.page.write_text("in the frame of the site")
+    assert not run_notebook("10-t", {"N": 3}, **places(root)).ran
+    assert outcome.page.read_text() == "in the frame of the site"
+    outcome.page.unlink()
+    assert not run_notebook("10-t", {"N": 3}, **places(root)).ran
+    assert outcome.page.read_text().startswith("<!DOCTYPE html>")
+
+
 class WouldRun(Exception):
     pass
 

@@ -1,25 +1,17 @@
-"""Pages that load nothing from a network, and an index that leads from the paper to files and commands."""
+"""Notebooks as pages that load nothing: what was shown is open, what is no part of the lesson is folded."""
 
 import base64
-import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
-import pytest
-from PIL import Image
 
-from mvlm.publish.pages import THUMBNAIL, index, page
-from mvlm.settings import Settings
+from mvlm.publish.markup import prose
+from mvlm.publish.pages import about, body, folded, page, title
 
-SAID = {
-    "in_the_paper": "Table I",
-    "items": {"tables": ["table1"], "figures": ["table1-ladder"]},
-    "targets": ["tables", "lessons"],
-}
-MADE = ["tables/table1.csv", "tables/table1.md", "figures/table1-ladder.png"]
-OWN = Settings().results_name("twin")
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
 class Loaded(HTMLParser):
@@ -34,41 +26,56 @@ class Loaded(HTMLParser):
         self.found += [(tag, value or "") for name, value in attrs if name in ("src", "href", "srcset", "data")]
 
 
-def notebook(*cells: nbformat.NotebookNode, **said: object) -> nbformat.NotebookNode:
-    heading = nbformat.v4.new_markdown_cell("# 10 · Table I: <3D>\n\nText with $x^2$ in it.", id="head")
-    return nbformat.v4.new_notebook(cells=[heading, *cells], metadata={"mvlm": SAID | said})
+def notebook(*cells: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    heading = nbformat.v4.new_markdown_cell("# 10 · Table I: <3D>\n\nText with $x^2$ in it.\n\nMore.", id="head")
+    return nbformat.v4.new_notebook(cells=[heading, *cells])
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> dict[str, Path]:
-    """Two notebooks, of which one ran, with its results: the arguments of `index`."""
-    places = {name: tmp_path / name for name in ("runs", "results", "notebooks")}
-    for folder in (places["notebooks"], places["results"] / "tables", places["results"] / "figures"):
-        folder.mkdir(parents=True)
-    nbformat.write(notebook(), places["notebooks"] / "10-table1.ipynb")
-    nbformat.write(notebook(items={}), places["notebooks"] / "00-audit.ipynb")
-    for name in MADE[:2]:
-        (places["results"] / name).write_text("n\n1\n")
-    Image.new("RGB", (900, 300), "red").save(places["results"] / "figures/table1-ladder.png")
-    (places["runs"] / "html" / OWN).mkdir(parents=True)
-    (places["runs"] / "html" / OWN / "10-table1.html").write_text("<p>page</p>")
-    return places
+def showing(code: str, *outputs: dict[str, str], tags: tuple[str, ...] = ()) -> nbformat.NotebookNode:
+    cell = nbformat.v4.new_code_cell(code, id=f"cell-{abs(hash(code))}", metadata={"tags": list(tags)})
+    cell.outputs = [nbformat.v4.new_output("display_data", output) for output in outputs]
+    return cell
 
 
 def test_a_page_holds_all_it_shows(tmp_path: Path):
-    widgets = {"application/vnd.jupyter.widget-state+json": {"state": {}, "version_major": 2, "version_minor": 0}}
-    code = nbformat.v4.new_code_cell("1 + 1", id="code", execution_count=1)
-    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-    code.outputs = [nbformat.v4.new_output("display_data", {"image/png": pixel, "text/plain": "picture"})]
-    executed = notebook(code)
-    executed.metadata["widgets"] = widgets
-    nbformat.write(executed, tmp_path / "10-table1.ipynb")
+    table = {"text/html": "<table><tr><td>7</td></tr></table>", "text/plain": "a table"}
+    code = showing("draw()", {"image/png": f"{PIXEL}\n", "text/plain": "picture"}, table)
+    code.outputs.append(nbformat.v4.new_output("stream", name="stdout", text="\x1b[31mred\x1b[0m < 3\n"))
+    nbformat.write(notebook(code), tmp_path / "10-table1.ipynb")
     text = page(tmp_path / "10-table1.ipynb")
-    assert "<title>10-table1</title>" in text and "Table I" in text
+    assert "<title>10 · Table I: &lt;3D&gt;</title>" in text and text.startswith('<!DOCTYPE html>\n<html lang="en">')
     loaded = Loaded(text).found
-    assert ("img", f"data:image/png;base64,{pixel}") in [(tag, value.replace("\n", "")) for tag, value in loaded]
+    assert ("img", f"data:image/png;base64,{PIXEL}") in loaded
     assert all(value.startswith(("data:", "#")) for _, value in loaded), loaded
-    assert "<script src" not in text and not re.search(r"@import|url\(\s*['\"]?https?:", text)
+    assert "<script" not in text and not re.search(r"@import|url\(\s*['\"]?https?:", text)
+    assert "<td>7</td>" in text and "a table" not in text and "picture" not in text  # the best of several forms
+    assert "<code>red &lt; 3" in text.replace("<pre", "<code").replace(' tabindex="0"', "")
+    assert f"“{title(json.loads(nbformat.writes(notebook())))}”" in text.replace("&lt;", "<").replace("&gt;", ">")
+
+
+def test_imports_parameters_and_writing_are_folded_and_what_they_show_is_not():
+    cells = {
+        "parameters": showing("STAGE = None", tags=("parameters",)),
+        "imports": showing("import numpy as np\n\nnp.seterr()"),
+        "writes results": showing('write_table(STAGE, "t", frame)', {"text/plain": "shown"}),
+        "": showing("x = np.ones(3)\nx.sum()", {"text/plain": "3.0"}),
+    }
+    assert [folded(cell) for cell in cells.values()] == list(cells)
+    text = body(notebook(*cells.values())).html
+    assert text.count("<details") == 3 and re.findall(r"<summary>(.*?)</summary>", text) == list(cells)[:3]
+    outside = re.sub(r"<details.*?</details>", "", text, flags=re.DOTALL)
+    assert "shown" in outside and "3.0" in outside and "write_table" not in outside and "ones" in outside
+
+
+def test_what_was_made_stands_behind_the_first_words():
+    shown = body(notebook(showing("1 + 1")), made="<p>made</p>").html
+    assert shown.index("More.") < shown.index("<p>made</p>") < shown.index("<pre")
+
+
+def test_title_and_first_words_of_a_notebook():
+    read = json.loads(nbformat.writes(notebook()))
+    assert title(read) == "10 · Table I: <3D>" and about(read) == "Text with $x^2$ in it."
+    assert title({"cells": []}) == about({"cells": []}) == ""
 
 
 def test_equations_are_drawn_into_the_page(tmp_path: Path):
@@ -84,43 +91,13 @@ def test_equations_are_drawn_into_the_page(tmp_path: Path):
     assert page(tmp_path / "03-t.ipynb") == html
 
 
-def test_the_index_leads_from_the_paper_to_files_and_commands(project: dict[str, Path]):
-    target = index(**project)
-    text = target.read_text(encoding="utf-8")
-    assert target == project["runs"] / "html/index.html" and f"<h2>{OWN}</h2>" in text
-    links = [value for tag, value in Loaded(text).found if tag == "a"]
-    assert links == [f"{OWN}/10-table1.html", *(f"../../results/{name}" for name in MADE)]
-    assert all((target.parent / link).is_file() for link in links)  # the others were not made
-    assert "<td>Table I</td>" in text and "10 · Table I: &lt;3D&gt;</a>" in text and "<code>make tables</code>" in text
-    assert 'class="missing"' in text and "not run" in text  # the audit
-
-
-def test_the_index_shows_small_pictures_inside_itself(project: dict[str, Path]):
-    text = index(**project).read_text(encoding="utf-8")
-    (picture,) = [value for tag, value in Loaded(text).found if tag == "img"]
-    assert picture.startswith("data:image/png;base64,") and len(picture) < 5000
-    small = Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2])))
-    assert small.size == (THUMBNAIL, round(THUMBNAIL / 3))
-
-
-def test_other_data_have_a_section_of_their_own(project: dict[str, Path]):
-    other = project["runs"] / "html" / "supplied-quick-mvlm-tiny"
-    other.mkdir()
-    (other / "10-table1.html").write_text("<p>page</p>")
-    csv = project["runs"] / "results/supplied-quick-mvlm-tiny/tables/table1.csv"
-    csv.parent.mkdir(parents=True)
-    csv.write_text("n\n1\n")
-    text = index(**project).read_text(encoding="utf-8")
-    assert text.index(f"<h2>{OWN}</h2>") < text.index("<h2>supplied-quick-mvlm-tiny</h2>")
-    assert '"../results/supplied-quick-mvlm-tiny/tables/table1.csv"' in text
-
-
-def test_an_index_of_nothing_says_what_to_do(tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match="no notebook was run yet; `make tables` runs the first"):
-        index(runs=tmp_path / "runs", notebooks=tmp_path)
-
-
-def test_a_notebook_without_a_place_is_named(project: dict[str, Path]):
-    nbformat.write(notebook(targets=[]), project["notebooks"] / "99-new.ipynb")
-    with pytest.raises(ValueError, match="99-new: its metadata lack targets, see mvlm/publish/declared.py"):
-        index(**project)
+def test_prose_has_anchors_that_differ_and_links_where_they_lead():
+    taken: dict[str, int] = {}
+    shown = prose(
+        "## A 4D: `face`\n\n## A 4D: `face`\n\n[x](y.md) and `z.py`", "to/{}".format, {"z.py": "z"}.get, taken
+    )
+    assert [heading[:2] for heading in shown.headings] == [(2, "a-4d-face"), (2, "a-4d-face-1")]
+    assert '<a href="to/y.md">x</a>' in shown.html and '<a href="z"><code>z.py</code></a>' in shown.html
+    assert prose("## A 4D: face", taken=taken).headings[0].anchor == "a-4d-face-2"
+    table = prose("| | |\n|---|---|\n| a | b |\n").html
+    assert "<thead>" not in table and '<div class="wide" tabindex="0"><table>' in table
