@@ -16,7 +16,8 @@ from mvlm.publish.markup import drawn, highlighted
 _COLUMNS = re.compile(r"^([\w.<>{}, |-]*[\w}>]) {2,}(?=\S)(.*)$")
 _PART = re.compile(r"<h6[^>]*>(.*?)</h6>")  # "Arguments:", which every docstring of a page has
 _GENERATED = ("Alias for field number", "Create new instance of")  # docstrings of named tuples
-_CODE = re.compile(r"`[^`]*`|<(?=[a-z/])")
+_CODE = re.compile(r"`[^`]*`|<(?=[a-z/])|(?<=\w)\*(?=\w)")
+_QUOTED = re.compile(r"`([^`]*)`")
 
 
 def modules(package: Path) -> list[str]:
@@ -83,11 +84,11 @@ def contents(said: Mapping[str, str], link: Callable[[str], str]) -> str:
 
 
 def _room(names: Iterable[str], said: Mapping[str, str], link: Callable[[str], str]) -> str:
-    lines = [
-        f'<dt><a href="{link(page_of(name))}"><code>{name}</code></a></dt><dd>{escape(said[name], quote=False)}</dd>\n'
-        for name in names
-    ]
-    return f"<dl>\n{''.join(lines)}</dl>\n"
+    lines = []
+    for name in names:
+        words = _QUOTED.sub(r"<code>\1</code>", escape(said[name], quote=False))
+        lines.append(f'<dt><a href="{link(page_of(name))}"><code>{name}</code></a></dt><dd>{words}</dd>\n')
+    return f'<dl class="modules">\n{"".join(lines)}</dl>\n'
 
 
 def _bring_in(names: Iterable[str]) -> None:
@@ -99,7 +100,7 @@ def _bring_in(names: Iterable[str]) -> None:
 
 
 def _listed(markdown: str) -> str:
-    """Markdown of a docstring: columns as lists, no tags, TeX drawn."""
+    """Markdown of a docstring: columns as lists, no tags, products for products, TeX drawn."""
     lines = []
     for line in markdown.splitlines():
         found = _COLUMNS.match(line)
@@ -107,5 +108,4 @@ def _listed(markdown: str) -> str:
             lines += [""] * (not lines or not lines[-1].startswith(("- ", "  "))) + [f"- `{found[1]}` {found[2]}"]
         else:
             lines.append(line)
-    text = _CODE.sub(lambda code: code[0] if code[0] != "<" else "&lt;", "\n".join(lines))
-    return drawn(text)
+    return drawn(_CODE.sub(lambda code: {"<": "&lt;", "*": r"\*"}.get(code[0], code[0]), "\n".join(lines)))

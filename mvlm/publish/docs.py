@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -61,6 +60,9 @@ SAID = {
     "CONTRIBUTING.md": "how to change this and be sure of it",
     "CHANGELOG.md": "what changed",
 }
+
+
+FIRST_SEEN = ("faces-expressions", "fig7", "identity-ways")  # figures of the first page
 
 
 class Run(NamedTuple):
@@ -128,6 +130,8 @@ class _Site:
         for name in self.modules:
             path = name.replace(".", "/")
             known[path if (self.sources.root / path).is_dir() else f"{path}.py"] = api.page_of(name)
+            if "." in name:
+                known[name] = api.page_of(name)
 
     @property
     def navigation(self) -> dict[str, list[tuple[str, str]]]:
@@ -147,8 +151,6 @@ class _Site:
         self.written.append(page)
 
     def write(self) -> None:
-        for old in (FILES, "items", "api"):
-            shutil.rmtree(self.folder / old, ignore_errors=True)
         write_text(self.folder / STYLE, (SITE / STYLE).read_text(encoding="utf-8"))
         for path, (page, title) in self.texts.items():
             shown = self.prose((self.sources.root / path).read_text(encoding="utf-8"), path, page)
@@ -165,6 +167,13 @@ class _Site:
         body = api.contents(said, lambda page: relative(page, API))
         self.put(API, "API", f"<h1>API</h1>\n<p>{_ROOMS}</p>\n{body}")
         self.put(START, "Start", self._start())
+        for folder in (FILES, "items", "api"):
+            for path in (self.folder / folder).rglob("*"):
+                if path.is_file() and path.relative_to(self.folder).as_posix() not in {
+                    *self.written,
+                    *self.places.copies,
+                }:
+                    path.unlink()  # of before
 
     def prose(self, markdown: str, path: str, page: str) -> Prose:
         """A text of the checkout on a page of the site."""
@@ -174,8 +183,8 @@ class _Site:
 
     def _sheet(self, kind: str, page: str) -> None:
         groups = {
-            "In the paper": [item for item in self.items if item.in_the_paper != items.BEYOND],
-            "Beyond the paper": [item for item in self.items if item.in_the_paper == items.BEYOND],
+            "In the paper": [item for item in self.items if items.place_in_paper(item.made_by) != items.BEYOND],
+            "Beyond the paper": [item for item in self.items if items.place_in_paper(item.made_by) == items.BEYOND],
         }
         body, headings = [f"<h1>{TITLES[page]}</h1>\n<p>{_MEASURED}</p>\n"], []
         for title, of in groups.items():
@@ -192,14 +201,15 @@ class _Site:
         made = ""
         if run is self.own:
             of = [item for item in self.items if item.notebook == name]
-            sheet = items.sheet(sorted(of, key=lambda item: item.kind == "figures"), self.places, here)
+            sheet = items.sheet(sorted(of, key=lambda item: item.kind == "tables"), self.places, here)
             target = declared(notebook)["targets"][0]
-            paper = escape(declared(notebook)["in_the_paper"])
+            paper = escape(items.place_in_paper(notebook))
             made = (
-                f'<div class="made"><p>In the paper: {paper}. Made by <code>make {target}</code>, from '
-                f"<code>notebooks/{name}.ipynb</code>.</p>{sheet}</div>"
+                f'<div class="made"><p><code>make {target}</code> runs it, <code>notebooks/{name}.ipynb</code>; '
+                f"{paper}</p>{sheet}</div>"
             )
-        shown = pages.body(notebook, made, self.places.resolver(f"notebooks/{name}.ipynb", here))
+        resolve, known = self.places.resolver(f"notebooks/{name}.ipynb", here), self.places.known(here)
+        shown = pages.body(notebook, made, resolve, known)
         self.put(here, pages.title(notebook) or name, shown.html, shown.headings)
 
     def _lessons(self) -> str:
@@ -212,8 +222,8 @@ class _Site:
             else:
                 head, state = title, "Not run in this checkout yet. "
             parts.append(
-                f'<h3 id="{name}">{head}</h3>\n{words}<p class="quiet">{state}In the paper: '
-                f"{escape(declared(notebook)['in_the_paper'])}. <code>make {target}</code></p>\n"
+                f'<h3 id="{name}">{head}</h3>\n{words}<p class="quiet">{state}<code>make {target}</code>, '
+                f"{escape(items.place_in_paper(notebook))}</p>\n"
             )
         for run in self.others:
             parts.append(f"<h2>{escape(run.kind)}</h2>\n<p>{_OTHER}</p>\n<ul>\n{''.join(self._of_run(run))}</ul>\n")
@@ -232,6 +242,7 @@ class _Site:
     def _start(self) -> str:
         text = (self.sources.root / "README.md").read_text(encoding="utf-8")
         here = self.prose(start(text), "README.md", START).html
+        seen = [item for name in FIRST_SEEN for item in self.items if (item.kind, item.name) == ("figures", name)]
         found = []
         for heading, claims in findings(text):
             found.append(f'<h2 id="{heading.anchor}">{escape(heading.text)}</h2>\n' if heading else "")
@@ -245,14 +256,19 @@ class _Site:
             for path, title, page in self._of(paths)
             if page != START and path in SAID
         ]
+        table = self.prose(first_table(text), "README.md", START).html
         return (
-            f'{here}\n<h2 id="findings">What it shows</h2>\n<p>On the twins, not on real faces. Each line opens; the '
-            f'numbers with their tables are in the <a href="readme.html">README</a>.</p>\n{"".join(found)}'
+            f"{here}\n{items.sheet(seen, self.places, START)}"
+            f'<h2 id="findings">Findings</h2>\n{table}<p>Each of these lines opens. All of it, with tables, is in '
+            f'the <a href="{self.texts["README.md"][0]}">README</a>.</p>\n{"".join(found)}'
             f'<h2 id="map">What is where</h2>\n<dl>\n{"".join(links)}</dl>\n'
         )
 
 
-_ROOMS = "The rooms of the package, each with its modules. Whatever imports another stands in a later room than that."
+_ROOMS = (
+    "The modules of the package, by rooms. Which room builds on which, and where to begin with the paper in hand, is "
+    'in the <a href="../readme.html#following-the-paper">README</a>.'
+)
 _MEASURED = (
     "Measured on the synthetic twins, by the small model that is shipped: they say nothing of the licensed corpora. "
     "Each page has the numbers at full precision, what they depend on, and the command that makes them again."
@@ -289,6 +305,14 @@ def start(readme: str) -> str:
     table = next((place for place, block in enumerate(blocks) if block.startswith("| command |")), None)
     first = [] if table is None else blocks[table : table + 2]
     return "\n\n".join([*blocks[:3], "## First commands", *first])
+
+
+def first_table(readme: str) -> str:
+    """Of the README: its first table but that of commands, with the block before it and the one behind."""
+    blocks = re.split(r"\n\s*\n", readme)
+    places = (place for place, block in enumerate(blocks) if re.match(r"\| (?!command )", block))
+    place = next(places, None)
+    return "" if place is None else "\n\n".join(blocks[place - 1 : place + 2])
 
 
 def findings(readme: str) -> Iterator[tuple[Heading | None, list[tuple[str, str]]]]:

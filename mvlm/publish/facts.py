@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from html import escape
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from mvlm.publish.places import Places, relative
 from mvlm.settings import MODEL
 
 PACKAGE = Path(__file__).parent.parent
+LONG = 14  # rows of a table that is folded
 _FACT = re.compile(r"\{\{([\w.-]+)\}\}")
 _ITEM = re.compile(r"^\{\{(table|figure) ([\w-]+)\}\}$", flags=re.MULTILINE)
 
@@ -62,7 +64,10 @@ def filled(markdown: str, facts: Mapping[str, Any], items: Iterable[Item], place
         one = known.get((found[1], found[2]))
         if one is None:
             return f"*{found[1].capitalize()} {found[2]} has not been made yet.*"
-        html = re.sub(r"\n\s*\n", "\n", shown(one, places, here))  # a blank line would end the HTML of the Markdown
+        html = shown(one, places, here)
+        if html.count("<tr>") > LONG:
+            html = f"<details><summary>{escape(one.title)}</summary>\n{html}</details>"
+        html = re.sub(r"\n\s*\n", "\n", html)  # a blank line would end the HTML of the Markdown
         link = f'<a href="{relative(one.page, here)}">where it comes from</a>'
         return f'{html}<p class="quiet">{found[1].capitalize()} <code>{one.name}</code>, {link}.</p>\n'
 

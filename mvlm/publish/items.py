@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mvlm.publish.declared import declared
-from mvlm.publish.markup import drawn, prose, wide
+from mvlm.publish.markup import prose, wide
 from mvlm.publish.pages import source, title
 from mvlm.publish.places import Places, relative
 from mvlm.report.results import FILES
@@ -75,9 +75,15 @@ class Item(NamedTuple):
         return found
 
     @property
-    def in_the_paper(self) -> str:
-        """What of the paper it stands for."""
-        return declared(self.made_by)["in_the_paper"] if self.made_by else BEYOND
+    def label(self) -> str:
+        """What it is: "Figure fig3, in the paper: Fig. 3"."""
+        return f"{self.kind[:-1].capitalize()} {self.name}, {place_in_paper(self.made_by)}"
+
+
+def place_in_paper(notebook: Mapping[str, Any] | None) -> str:
+    """What of the paper a notebook stands for: "in the paper: Table I", or "beyond the paper"."""
+    said = declared(notebook)["in_the_paper"] if notebook else BEYOND
+    return said if said == BEYOND else f"in the paper: {said}"
 
 
 def _hands_over(code: str, name: str) -> bool:
@@ -114,7 +120,7 @@ def shown(item: Item, places: Places, here: str) -> str:
         text = item.files["md"].read_text(encoding="utf-8") if "md" in item.files else ""
         return prose(text, places.resolver(f"{item.place}.md", here), places.known(here)).html
     link = relative(places.copy(item.files["png"], f"{item.place}.png"), here)
-    words = escape(": ".join(filter(None, (item.title, _sentence(item.description)))))
+    words = escape(f"{item.title}. {item.label}; what it draws is in its CSV")
     return f'<figure><img class="drawing" alt="{words}" src="{link}"></figure>\n'
 
 
@@ -123,15 +129,11 @@ def page(item: Item, places: Places) -> str:
     here = item.page
     resolve, known = places.resolver(f"notebooks/{item.notebook}.ipynb", here), places.known(here)
     words = prose(item.description, resolve, known).html if item.description else ""
+    quoted = f"<blockquote>{words}</blockquote>\n" if words else ""
     return (
-        f'<p class="quiet">{_label(item)}</p>\n<h1>{escape(item.title)}</h1>\n{words}'
+        f'<p class="quiet">{escape(item.label)}</p>\n<h1>{escape(item.title)}</h1>\n{quoted}'
         f"{shown(item, places, here)}\n{''.join(_origin(item, places, here))}"
     )
-
-
-def _label(item: Item) -> str:
-    said = item.in_the_paper if item.in_the_paper == BEYOND else f"in the paper: {item.in_the_paper}"
-    return f"{item.kind[:-1].capitalize()} <code>{item.name}</code>, {escape(said)}"
 
 
 def _origin(item: Item, places: Places, here: str) -> Iterator[str]:
@@ -180,21 +182,15 @@ def _plain(value: object) -> str:
 
 
 def sheet(items: Iterable[Item], places: Places, here: str) -> str:
-    """Small pictures, or lines, that lead to the pages of items."""
+    """Small pictures, or titles, that lead to the pages of items."""
     lines = []
     for item in items:
         picture = ""
         if "png" in item.files:
             link = relative(places.copy(item.files["png"], f"{item.place}.png"), here)
             picture = f'<img loading="lazy" alt="" src="{link}">'
-        first = drawn(_sentence(item.description))
-        words = f"<p>{prose(first, str).html.removeprefix('<p>').removesuffix('</p>' + chr(10))}</p>" if first else ""
-        name = f'<a href="{relative(item.page, here)}">{picture}{escape(item.title)}</a>'
-        lines.append(f"<li>{name}{words}</li>\n")
-    return f'<ul class="sheet">\n{"".join(lines)}</ul>\n' if lines else ""
-
-
-def _sentence(text: str) -> str:
-    first = " ".join(text.split("\n\n")[0].split())
-    end = first.find(". ")
-    return first if end < 0 else first[: end + 1]
+        lines.append(
+            f'<li><a href="{relative(item.page, here)}">{picture}{escape(item.title)}</a>'
+            f'<p class="quiet">{escape(item.label)}</p></li>\n'
+        )
+    return f'<ul class="sheet" tabindex="0">\n{"".join(lines)}</ul>\n' if lines else ""

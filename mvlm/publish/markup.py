@@ -16,6 +16,7 @@ _MATH = re.compile(
     r"```.*?```|`[^`]*`|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^\s$](?:[^$\n]*[^\s$])?)\$", flags=re.DOTALL
 )
 _BARE = re.compile(r"<thead>\s*<tr>(\s*<th[^>]*></th>)*\s*</tr>\s*</thead>\n?")  # a head that names no column
+_INTERVAL = re.compile(r"\[([-+\d.]+), ([-+\d.]+)\]")  # of a number, which no line should part
 _TAG = re.compile(r"<[^>]*>")
 
 
@@ -77,7 +78,8 @@ def prose(
             return highlighted(code, (info or "text").split()[0])
 
         def table(self, text: str) -> str:
-            return wide(f"<table>\n{_BARE.sub('', text)}</table>")
+            whole = _INTERVAL.sub("[\\1,\u00a0\\2]", _BARE.sub("", text))
+            return wide(f"<table>\n{whole}</table>")
 
     render = mistune.create_markdown(renderer=Renderer(escape=False), plugins=["table", "strikethrough"])
     return Prose(render(drawn(markdown)), headings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -28,27 +28,44 @@ def page(executed: Path) -> str:
     return framed(title(notebook) or executed.stem, shown.html)
 
 
-def body(notebook: Mapping[str, Any], made: str = "", resolve: Callable[[str], str] = str) -> Prose:
+def body(
+    notebook: Mapping[str, Any],
+    made: str = "",
+    resolve: Callable[[str], str] = str,
+    known: Callable[[str], str | None] | None = None,
+) -> Prose:
     """What a notebook says and shows, as HTML.
 
     Args:
         notebook: as `read` returns it, executed.
         made: HTML that goes behind the first words: what the notebook made.
-        resolve: what a link of its text is on the page.
+        resolve, known: as of `mvlm.publish.markup.prose`.
     """
     parts: list[str] = []
     headings: list[Heading] = []
     anchors: dict[str, int] = {}
-    for number, cell in enumerate(notebook["cells"]):
-        if cell["cell_type"] == "markdown":
-            text = prose(source(cell), resolve, taken=anchors)
-            parts.append(text.html)
+    closed: list[tuple[str, str]] = []  # folded cells that follow each other, which are one fold
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code" and source(cell).strip():
+            code, why = highlighted(source(cell), "python"), folded(cell)
+            closed += [(why, code)] * bool(why)
+            shown = list(_outputs(cell, headings[-1].text if headings else ""))
+            if why and not shown:
+                continue
+            parts += [_fold(closed), *([] if why else [code]), *shown]
+            closed = []
+        elif cell["cell_type"] == "markdown":
+            text = prose(source(cell), resolve, known, anchors)
+            parts += [_fold(closed), text.html, made]
             headings += text.headings
-        elif cell["cell_type"] == "code":
-            parts += [_code(cell), *_outputs(cell, headings[-1].text if headings else "")]
-        if number == 0:
-            parts.append(made)
-    return Prose("\n".join(part for part in parts if part), headings)
+            closed, made = [], ""
+    return Prose("\n".join(part for part in (*parts, _fold(closed)) if part), headings)
+
+
+def _fold(closed: Sequence[tuple[str, str]]) -> str:
+    why = ", ".join(dict.fromkeys(why for why, _ in closed))
+    code = "".join(code for _, code in closed)
+    return f'<details class="code"><summary>{why}</summary>\n{code}</details>' if closed else ""
 
 
 def title(notebook: Mapping[str, Any]) -> str:
@@ -83,14 +100,6 @@ def folded(cell: Mapping[str, Any]) -> str:
     if any(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body):
         return "imports"
     return ""
-
-
-def _code(cell: Mapping[str, Any]) -> str:
-    if not source(cell).strip():
-        return ""
-    code = highlighted(source(cell), "python")
-    why = folded(cell)
-    return f'<details class="code"><summary>{why}</summary>\n{code}</details>' if why else code
 
 
 def _outputs(cell: Mapping[str, Any], under: str) -> Iterator[str]:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mvlm.cache.files import replacing
+
 FILES = "files"  # folder of the site for copies
 
 
@@ -19,12 +21,14 @@ class Places:
     Attributes:
         root: the checkout.
         site: the folder of the site.
-        pages: path in the checkout -> page of the site, with an anchor where the page is of more.
+        pages: path in the checkout, or name of a module -> page of the site, with an anchor where it is of more.
+        copies: places in the site of the copies that were made.
     """
 
     root: Path
     site: Path
     pages: dict[str, str] = field(default_factory=dict)
+    copies: set[str] = field(default_factory=set)
 
     def resolver(self, text: str, here: str) -> Callable[[str], str]:
         """What turns the links of a text into those of a page.
@@ -44,7 +48,7 @@ class Places:
         return resolve
 
     def known(self, here: str) -> Callable[[str], str | None]:
-        """What turns code that is the path of a page's source into a link to the page, seen from `here`."""
+        """What turns code that names a module or the path of what has a page into a link to it, seen from `here`."""
 
         def find(code: str) -> str | None:
             page = self.pages.get(code.rstrip("/"))
@@ -65,10 +69,13 @@ class Places:
 
     def copy(self, source: Path, path: str) -> str:
         """The place of a copy of a file in the site, `path` being its place in the checkout."""
-        target = self.site / FILES / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-        return f"{FILES}/{path}"
+        place = f"{FILES}/{path}"
+        if place not in self.copies:
+            (self.site / place).parent.mkdir(parents=True, exist_ok=True)
+            with replacing(self.site / place) as part:
+                shutil.copyfile(source, part)
+            self.copies.add(place)
+        return place
 
 
 def relative(page: str, here: str) -> str:

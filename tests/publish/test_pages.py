@@ -62,7 +62,7 @@ def test_imports_parameters_and_writing_are_folded_and_what_they_show_is_not():
     }
     assert [folded(cell) for cell in cells.values()] == list(cells)
     text = body(notebook(*cells.values())).html
-    assert text.count("<details") == 3 and re.findall(r"<summary>(.*?)</summary>", text) == list(cells)[:3]
+    assert re.findall(r"<summary>(.*?)</summary>", text) == ["parameters, imports, writes results"]
     outside = re.sub(r"<details.*?</details>", "", text, flags=re.DOTALL)
     assert "shown" in outside and "3.0" in outside and "write_table" not in outside and "ones" in outside
 
