@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,6 +16,8 @@ from mvlm.publish.markup import drawn, highlighted
 # "name   what it is" in columns, as docstrings list attributes and forms: a list for Markdown.
 _COLUMNS = re.compile(r"^([\w.<>{}, |-]*[\w}>]) {2,}(?=\S)(.*)$")
 _PART = re.compile(r"<h6[^>]*>(.*?)</h6>")  # "Arguments:", which every docstring of a page has
+_ANCHOR = re.compile(r' id="([^"]+)"')
+_LINK = re.compile(r'<a href="([^"#:]*)#([^"]+)"[^>]*>(.*?)</a>', flags=re.DOTALL)
 _GENERATED = ("Alias for field number", "Create new instance of")  # docstrings of named tuples
 _CODE = re.compile(r"`[^`]*`|<(?=[a-z/])|(?<=\w)\*(?=\w)")
 _QUOTED = re.compile(r"`([^`]*)`")
@@ -62,6 +65,7 @@ def render(names: Sequence[str], write: Callable[[str, str, str, str], None]) ->
     }
     _bring_in(names)
     found: Mapping[str, doc.Module] = {name: doc.Module.from_name(name) for name in names}
+    shown: dict[str, tuple[str, str]] = {}
     for name, module in found.items():
         for each in (member for of in module.classes for member in of.members.values()):
             if each.docstring.startswith(_GENERATED):
@@ -69,9 +73,12 @@ def render(names: Sequence[str], write: Callable[[str, str, str, str], None]) ->
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of annotations that only a type checker can read
             members, _, body = pdoc.render.html_module(module, found).partition("<!--members end-->")
+        shown[page_of(name)] = (members.strip() if "<li>" in members else "", body)
+    anchors = {page: set(_ANCHOR.findall(body)) for page, (_, body) in shown.items()}
+    for (page, (members, body)), (name, module) in zip(shown.items(), found.items(), strict=True):
         source = highlighted(module.source, "python") if module.source else ""
         source = f"<details><summary>the whole source</summary>\n{source}</details>\n" if source else ""
-        write(page_of(name), name, body + source, members.strip() if "<li>" in members else "")
+        write(page, name, _linked(body, page, anchors) + source, members)
     return {name: summary(module.docstring) for name, module in found.items()}
 
 
@@ -89,6 +96,16 @@ def _room(names: Iterable[str], said: Mapping[str, str], link: Callable[[str], s
         words = _QUOTED.sub(r"<code>\1</code>", escape(said[name], quote=False))
         lines.append(f'<dt><a href="{link(page_of(name))}"><code>{name}</code></a></dt><dd>{words}</dd>\n')
     return f'<dl class="modules">\n{"".join(lines)}</dl>\n'
+
+
+def _linked(body: str, page: str, anchors: Mapping[str, set[str]]) -> str:
+    """A body without its links to members that have no place on any page: inherited, or without a docstring."""
+
+    def link(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(page), found[1])) if found[1] else page
+        return found[0] if found[2] in anchors[target] else found[3]
+
+    return _LINK.sub(link, body)
 
 
 def _bring_in(names: Iterable[str]) -> None:

@@ -183,7 +183,7 @@ class _Site:
 
     def _sheet(self, kind: str, page: str) -> None:
         groups = {
-            "In the paper": [item for item in self.items if items.place_in_paper(item.made_by) != items.BEYOND],
+            "For the paper": [item for item in self.items if items.place_in_paper(item.made_by) != items.BEYOND],
             "Beyond the paper": [item for item in self.items if items.place_in_paper(item.made_by) == items.BEYOND],
         }
         body, headings = [f"<h1>{TITLES[page]}</h1>\n<p>{_MEASURED}</p>\n"], []

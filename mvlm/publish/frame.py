@@ -37,7 +37,8 @@ def framed(
         style, name = f"<style>{(SITE / STYLE).read_text(encoding='utf-8')}</style>", title
     else:
         style, name = f'<link rel="stylesheet" href="{root}{STYLE}">', f"{title} · mvlm"
-    inside = [heading for heading in headings if 1 < heading.level <= DEEPEST]
+    first, *rest = [heading for heading in headings if heading.level <= DEEPEST] or [None]
+    inside = rest if first is None or first.level == 1 else [first, *rest]  # all but the page's own
     menu = "" if navigation is None else _menu(here, root, navigation, inside, beside)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
