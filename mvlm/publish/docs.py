@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,8 +60,6 @@ SAID = {
     "CONTRIBUTING.md": "how to change this and be sure of it",
     "CHANGELOG.md": "what changed",
 }
-
-
 FIRST_SEEN = ("faces-expressions", "fig7", "identity-ways")  # figures of the first page
 
 
@@ -108,7 +106,7 @@ class _Site:
             if lacking := {"in_the_paper", "targets"} - {key for key, said in declared(notebook).items() if said}:
                 lack = ", ".join(sorted(lacking))
                 raise ValueError(f"{name}: its metadata lack {lack}, see mvlm/publish/declared.py")
-        self.own, *self.others = runs(sources)
+        self.own, *self.others = runs(sources, self.notebooks)
         self.items = items.find(sources.results, self.notebooks)
         self.texts = {path: of for path, of in TEXTS.items() if (sources.root / path).is_file()}
         for path in sorted(sources.results.glob("*/*.md")):
@@ -167,12 +165,10 @@ class _Site:
         body = api.contents(said, lambda page: relative(page, API))
         self.put(API, "API", f"<h1>API</h1>\n<p>{_ROOMS}</p>\n{body}")
         self.put(START, "Start", self._start())
+        kept = {self.folder / path for path in (*self.written, *self.places.copies)}
         for folder in (FILES, "items", "api"):
             for path in (self.folder / folder).rglob("*"):
-                if path.is_file() and path.relative_to(self.folder).as_posix() not in {
-                    *self.written,
-                    *self.places.copies,
-                }:
+                if path.is_file() and path not in kept:
                     path.unlink()  # of before
 
     def prose(self, markdown: str, path: str, page: str) -> Prose:
@@ -231,7 +227,7 @@ class _Site:
 
     def _of_run(self, run: Run) -> Iterator[str]:
         for name in run.executed:
-            there = [run.results / path for path in promises(self.notebooks.get(name, {"metadata": {}}))]
+            there = [run.results / path for path in promises(self.notebooks[name])]
             files = " · ".join(
                 f'<a href="{Path(os.path.relpath(path, self.folder)).as_posix()}">{path.name}</a>'
                 for path in there
@@ -283,20 +279,17 @@ _OTHER = (
 )
 
 
-def runs(sources: Sources) -> list[Run]:
-    """What was run: that of the default first, whether it was or not, then the others."""
+def runs(sources: Sources, names: Iterable[str]) -> list[Run]:
+    """What was run of these notebooks: that of the default first, whether it was or not, then the others."""
     own = Settings().results_name("twin")
     folder = sources.runs / "executed"
-    kinds = sorted({path.parent.name for path in folder.glob("*/*.ipynb")} - {own})
-    results = {kind: sources.runs / "results" / kind for kind in kinds}
-    return [
-        Run(kind, {path.stem: path for path in sorted((folder / kind).glob("*.ipynb")) if _whole(path)}, where)
-        for kind, where in {own: sources.results, **results}.items()
-    ]
-
-
-def _whole(path: Path) -> bool:
-    return not path.stem.endswith(".failed")
+    others = sorted({path.name for path in folder.glob("*")} - {own})
+    found = []
+    for kind, where in {own: sources.results, **{kind: sources.runs / "results" / kind for kind in others}}.items():
+        copies = {name: folder / kind / f"{name}.ipynb" for name in names}
+        executed = {name: path for name, path in copies.items() if path.is_file()}
+        found += [Run(kind, executed, where)] * (kind == own or bool(executed))
+    return found
 
 
 def start(readme: str) -> str:
