@@ -73,8 +73,8 @@ def test_audit(smoke):
     outcome, results = smoke("00-audit")
     claims = pd.read_csv(results / "tables/audit.csv", keep_default_na=False)
     assert outcome.ran and len(claims) == 39
-    assert "| 39 | III · Tables I-III |" in (results / "tables/audit.md").read_text()
-    assert set(pd.read_csv(results / "figures/audit.csv")["panel"]) == {"margin", "speed-up", "epoch"}
+    assert "| 40 | III · Tables I-III |" in (results / "tables/audit.md").read_text()
+    assert set(pd.read_csv(results / "figures/audit.csv")["panel"]) == {"margin", "people", "speed-up", "epoch"}
 
 
 def test_faces_and_views(smoke):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mvlm.report.results import Part
-from mvlm.study.paper import claims, claims_on_time
+from mvlm.study.paper import claims, claims_on_counts, claims_on_time
 from mvlm.study.paper.claims import SIGNIFICANT, VERDICTS, points, stated, z_test
 from mvlm.study.paper.transcripts import MIFAR, Paper
 
@@ -25,10 +25,10 @@ COLUMNS = {
 }
 
 DRAWN_COLUMNS = {
-    "panel": "margin: accuracy of the paper's method above another; speed-up: of 3 GPUs; epoch: time of one",
-    "series": "the other method; which times; GPUs",
-    "place": "setting, or batch size",
-    "value": "percentage points; times faster; seconds",
+    "panel": "margin: of the paper's method above another; people: of Bosphorus; speed-up: of 3 GPUs; epoch: its time",
+    "series": "the other method; whose accuracies; which times; GPUs",
+    "place": "setting, number of subjects, or batch size",
+    "value": "percentage points; how many accuracies are shares of the samples; times faster; seconds",
     "low": "lower end of the 95 % interval of independent samples",
     "high": "upper end of it",
     "basis": "stated, or derived from stated numbers",
@@ -43,9 +43,9 @@ def audit(paper: Paper) -> pd.DataFrame:
     """
     import pandas as pd
 
-    known = claims.CHECKS | claims_on_time.CHECKS
+    known = claims.CHECKS | claims_on_time.CHECKS | claims_on_counts.CHECKS
     rows = []
-    for claim in paper.claims.to_dict("records"):
+    for claim in pd.concat([paper.claims, claims_on_counts.claims_on_counts()]).to_dict("records"):
         number = claim["claim"]
         if (number in known) == bool(claim["finding"]):
             raise ValueError(f"claim {number}: expected a check, or a finding by reading, and not both")
@@ -73,7 +73,7 @@ def printed_gaps(paper: Paper) -> pd.DataFrame:
 
 
 def evidence(paper: Paper) -> pd.DataFrame:
-    """What the figure draws, `DRAWN_COLUMNS`: margins with their sampling noise, speed-ups, seconds of an epoch."""
+    """What the figure draws, `DRAWN_COLUMNS`: margins with their sampling noise, people, speed-ups, seconds."""
     import pandas as pd
 
     rows = []
@@ -84,6 +84,10 @@ def evidence(paper: Paper) -> pd.DataFrame:
             half = SIGNIFICANT * abs((ours - other) / z_test(ours, other, n)[0])
             spread = {"low": margin - half, "high": margin + half, "basis": "derived"}
             rows.append({"panel": "margin", "series": series, "place": benchmark, "value": margin} | spread)
+    of = stated(claims_on_counts.claims_on_counts().set_index("claim")["stated"][42])["of"]
+    for people, hits in claims_on_counts.possible_subjects(paper, "Bosphorus", int(of)).items():
+        row = {"panel": "people", "series": "supervised", "place": people, "value": hits}
+        rows.append(row | {"basis": "derived"})
     for batch, value in claims_on_time.speedups(paper, 3, 1).items():
         series = "from seconds" if batch in paper.seconds(3) else "from hours"
         rows.append({"panel": "speed-up", "series": series, "place": batch, "value": value, "basis": "derived"})
