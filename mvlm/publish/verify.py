@@ -38,7 +38,7 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-9
 SHOWN = 10  # differences of one file that are printed
 NOTHING = "nothing"
 WHOLE = "the file itself"
-OTHERS = (".stage", "gpu", "even-half")  # of the folders of results: what is being made, and what no notebook measured
+OTHERS = (".stage", "gpu", "even-half", "protocol")  # folders of results: what is being made, and of no notebook
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
