@@ -72,7 +72,7 @@ def test_no_notebook_is_left_out():
 def test_audit(smoke):
     outcome, results = smoke("00-audit")
     claims = pd.read_csv(results / "tables/audit.csv", keep_default_na=False)
-    assert outcome.ran and len(claims) == 39
+    assert outcome.ran and len(claims) == 44
     assert "| 40 | III · Tables I-III |" in (results / "tables/audit.md").read_text()
     assert set(pd.read_csv(results / "figures/audit.csv")["panel"]) == {"margin", "people", "speed-up", "epoch"}
 

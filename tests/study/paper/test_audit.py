@@ -19,6 +19,11 @@ def paper() -> Paper:
     return read_paper()
 
 
+@pytest.fixture(scope="module")
+def audited(paper: Paper) -> pd.DataFrame:
+    return audit(paper)
+
+
 def mistyped(paper: Paper, part: str, where: dict[str, object], column: str, value: object) -> Paper:
     """The paper with one cell changed."""
     frame = getattr(paper, part).copy()
@@ -32,8 +37,8 @@ def verdict(paper: Paper, number: int) -> str:
     return audit(paper).set_index("claim")["verdict"][number]
 
 
-def test_every_claim_has_a_verdict_with_its_basis(paper: Paper):
-    frame = audit(paper)
+def test_every_claim_has_a_verdict_with_its_basis(audited: pd.DataFrame):
+    frame = audited
     assert list(frame.columns) == list(COLUMNS) and frame["claim"].tolist() == list(range(1, 45))
     assert frame.notna().all(axis=None) and (frame[["quote", "check", "recomputed"]] != "").all(axis=None)
     by_verdict = {name: set(rows["claim"]) for name, rows in frame.groupby("verdict")}
@@ -82,8 +87,8 @@ def test_every_claim_has_a_verdict_with_its_basis(paper: Paper):
         (44, "[55] calls itself unsupervised, and has 88.56 where MultiviewVLM has 88.34"),
     ],
 )
-def test_what_a_claim_recomputes_to(paper: Paper, number: int, found: str):
-    assert found in audit(paper).set_index("claim")["recomputed"][number]
+def test_what_a_claim_recomputes_to(audited: pd.DataFrame, number: int, found: str):
+    assert found in audited.set_index("claim")["recomputed"][number]
 
 
 def test_a_verdict_follows_the_numbers(paper: Paper):
@@ -181,8 +186,8 @@ def test_evidence_is_drawn_with_its_noise(paper: Paper):
     assert people.loc[people["value"] == 3, "place"].tolist() == [60] and people["place"].tolist() == [*range(10, 106)]
 
 
-def test_the_page_counts_every_claim_once(paper: Paper):
-    summary, every = render_audit(audit(paper))
+def test_the_page_counts_every_claim_once(audited: pd.DataFrame):
+    summary, every = render_audit(audited)
     numbers = [int(number) for cell in summary.cells["Numbers"] for number in cell.split(", ")]
     assert sorted(numbers) == list(range(1, 45)) and summary.cells["Claims"].sum() == 44
     assert list(summary.cells["Verdict"]) == [name for name in VERDICTS if name in set(every.cells["Verdict"])]
