@@ -31,7 +31,7 @@ COVERED := 96
 COVERAGE := runs/coverage.json
 
 .DEFAULT_GOAL := help
-.PHONY: help tables figures study identity films timings transfer foundation lessons all docs verify test bench fuzz crash-test lab clean
+.PHONY: help tables figures study identity films timings transfer foundation lessons all docs verify test app bench fuzz crash-test lab clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -97,6 +97,9 @@ test: $(READY) ## ruff, import-linter (the order of rooms), the whole suite with
 	@mkdir -p runs
 	@$(PY) -m slipcover --source mvlm --json --out $(COVERAGE) -m pytest -n 2 --dist loadgroup --durations 10
 	@$(PY) -m slipcover --merge $(COVERAGE) --out $(COVERAGE) --skip-covered --fail-under $(COVERED)
+
+app: $(READY) ## the live page on this machine, in the browser; Ctrl-C ends it
+	@$(PY) -m mvlm app
 
 bench: $(READY) ## our readers, views, pooling, losses and trainer against other tools -> runs/bench.csv
 	@$(PY) -m tests.bench

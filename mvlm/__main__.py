@@ -17,6 +17,7 @@ AFTER = """examples:
   mvlm classify --one-person her/ him/    scans of one person in each folder, without the person
   mvlm views scan.ply --size 512          what the model looks at, larger
   mvlm check corpora/                     is this copy of a licensed corpus whole, and as published?
+  mvlm app                                all of this and more as a page in the browser
   mvlm cache --prune 30                   give up what was not used for 30 days
 
 exit status:
@@ -67,6 +68,13 @@ def parser() -> argparse.ArgumentParser:
     cache.add_argument(
         "--prune", type=float, metavar="DAYS", help="first delete what of the cache was not used for so many days"
     )
+    app = commands.add_parser(
+        "app", help="show the live page", allow_abbrev=False,
+        description=f"Starts the page and opens it in the browser; Ctrl-C ends it. {ENVIRONMENT}",
+    )  # fmt: skip
+    app.add_argument("--port", type=_port, help="to listen on [8501, or the next that is free]")
+    app.add_argument("--address", default="127.0.0.1", help="to listen on; 0.0.0.0 lets others in [127.0.0.1]")
+    app.add_argument("--no-browser", action="store_true", help="do not open it")
     return found
 
 
@@ -79,6 +87,10 @@ def main(arguments: Sequence[str]) -> int:
         from mvlm.faces.check.__main__ import main as check
 
         return check([chosen.folder, *(["--json"] if chosen.json else [])])
+    if chosen.command == "app":
+        from mvlm.app.serve import run as serve
+
+        return serve(chosen.port, chosen.address, browser=not chosen.no_browser)
     if chosen.command == "cache":
         return _cache(chosen.prune, chosen.json)
     from mvlm.classify.command import run, show
@@ -114,6 +126,13 @@ def _size(said: str) -> int:
     if not 16 <= size <= 4096:
         raise argparse.ArgumentTypeError(f"{said}: expected 16 to 4096 pixels")
     return size
+
+
+def _port(said: str) -> int:
+    port = int(said)
+    if not 1 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{said}: expected 1 to 65535")
+    return port
 
 
 def console() -> NoReturn:

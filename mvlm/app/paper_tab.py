@@ -1,0 +1,8 @@
+"""The tab "The paper"."""
+
+import streamlit as st
+
+
+def show() -> None:
+    """Lays the tab out."""
+    st.write("To come.")
