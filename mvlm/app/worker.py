@@ -103,22 +103,29 @@ class Worker:
             self._process = context.Process(target=_serve, args=(theirs, self._ready, self._room), daemon=True)
             self._process.start()
             theirs.close()  # so that a process that dies ends the pipe
-            self._answer(self._pipe, LOADING, lambda: None)
+            try:
+                self._answer(self._pipe, LOADING, lambda: None, again=False)
+            except Refused:
+                self._end()
+                raise
             self._loaded = True
         return self._pipe
 
-    def _answer(self, pipe: Connection, seconds: float, send: Callable[[], object]) -> object:
+    def _answer(self, pipe: Connection, seconds: float, send: Callable[[], object], *, again: bool = True) -> object:
+        lost = None
         try:
             send()
-            if not pipe.poll(seconds):
-                self._end()
-                self.start()
-                raise Refused(f"This took longer than {seconds:g} seconds, and was given up.")
-            words, answer = pipe.recv()
+            if pipe.poll(seconds):
+                words, answer = pipe.recv()
+            else:
+                lost = f"This took longer than {seconds:g} seconds, and was given up."
         except (EOFError, ConnectionError):
+            lost = "What reads and draws broke down over this, and starts anew."
+        if lost is not None:
             self._end()
-            self.start()
-            raise Refused("What reads and draws broke down over this, and starts anew.") from None
+            if again:
+                self.start()
+            raise Refused(lost)
         if words is not None:
             raise Refused(words)
         return answer

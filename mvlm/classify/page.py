@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mvlm.classify.verdicts import SIDE, Verdict
+from mvlm.classify.verdicts import Verdict
 from mvlm.faces.corpora.items import EMOTIONS
 from mvlm.faces.views import view_names
 from mvlm.settings import MODEL, Settings
@@ -36,7 +36,7 @@ def report(verdict: Verdict) -> str:
         f"{looked.name} ({looked.kind})",
         *(f"  {title}\n{_bars(of)}" if title else _bars(of) for title, of in _shares(verdict)),
     ]
-    return "\n".join([*lines, *(f"  {said}" for said in _said(verdict))])
+    return "\n".join([*lines, *(f"  {remark}" for remark in remarks(verdict))])
 
 
 def _shares(verdict: Verdict) -> list[tuple[str, np.ndarray]]:
@@ -55,7 +55,8 @@ def _bars(probabilities: np.ndarray) -> str:
     return "\n".join(lines)
 
 
-def _said(verdict: Verdict) -> tuple[str, ...]:
+def remarks(verdict: Verdict) -> tuple[str, ...]:
+    """What else to say of a verdict, a sentence or two each: of rest, of persons, of a face that was not found."""
     rest = (REST.format(100 * verdict.rest),) if verdict.at_rest else ()
     return (*rest, *verdict.doubts, *((LOST,) if verdict.looked.lost else ()))
 
@@ -74,7 +75,7 @@ def draw(verdict: Verdict, chosen: Settings) -> Figure:
 
     count = len(chosen.yaws)
     wide, tall = 2.0 * count + 4.4, 5.4
-    words = textwrap.wrap(" ".join([*_said(verdict), about(chosen.model)]), round(17.5 * wide))
+    words = textwrap.wrap(" ".join([*remarks(verdict), about(chosen.model)]), round(17.5 * wide))
     more = LINE * max(0, len(words) - LINES)  # the page grows with what is to be said
 
     def up(share: float) -> float:
@@ -88,13 +89,8 @@ def draw(verdict: Verdict, chosen: Settings) -> Figure:
     for i, name in enumerate(view_names(chosen.yaws)):
         plain, hot = (figure.add_subplot(grid[row, i]) for row in (0, 1))
         plain.set_title(name, fontsize=9, color="0.3", pad=4)
-        grey = verdict.looked.shown[i].mean(-1)
         plain.imshow(verdict.looked.shown[i])
-        hot.imshow(grey, cmap="gray", vmin=0, vmax=255)
-        hot.imshow(
-            verdict.heat[i], cmap="inferno", vmin=0, vmax=1, alpha=0.75 * verdict.heat[i] ** 0.7,
-            extent=(-0.5, SIDE - 0.5, SIDE - 0.5, -0.5), interpolation="bilinear",
-        )  # fmt: skip
+        hot.imshow(heated(verdict.looked.shown[i], verdict.heat[i]))
         for axes in (plain, hot):
             axes.set_axis_off()
     shares = _shares(verdict)
@@ -106,6 +102,18 @@ def draw(verdict: Verdict, chosen: Settings) -> Figure:
     figure.text(0.02, up(0.142), below, fontsize=9, color="0.35", va="center")
     figure.text(0.02, up(0.115), "\n".join(words), fontsize=8, color="0.25", va="top", linespacing=1.4)
     return figure
+
+
+def heated(shown: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """A view (H, H, 3) uint8 in grey under its heat (h, h) in [0, 1], which covers it the more the hotter: the same."""
+    from matplotlib import colormaps
+    from PIL import Image
+
+    over = Image.fromarray(heat.astype(np.float32)).resize(shown.shape[:2], Image.Resampling.BILINEAR)
+    over = np.asarray(over).clip(0, 1)[..., None]
+    colour = 255 * colormaps["inferno"](over[..., 0])[..., :3]
+    opaque = 0.75 * over**0.7
+    return np.rint(opaque * colour + (1 - opaque) * shown.mean(-1, keepdims=True)).astype(np.uint8)
 
 
 def _draw_bars(bars: Axes, probabilities: np.ndarray, title: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from importlib import import_module
 from itertools import repeat
@@ -99,12 +99,20 @@ def classify(
     found = [(path, frames_of(path)) for path in paths]  # what is missing is said before the model loads
     if pool is not None:
         pool.submit(_ready)
-    from mvlm.measures.explain import class_logits, grad_cam
     from mvlm.model import load_model
 
     model = load_model(chosen.model, chosen.pretrained)
     each = map if pool is None else pool.map
     looked = list(each(look, *zip(*found, strict=True), repeat(chosen), repeat(model.image_size)))
+    return judged(model, looked, chosen, persons)
+
+
+def judged(
+    model: MultiviewVLM, looked: Sequence[Looked], chosen: Settings, persons: Sequence[str] | None = None
+) -> list[Verdict]:
+    """The verdict of a model on what was looked at; arguments as of `classify`."""
+    from mvlm.measures.explain import class_logits, grad_cam
+
     images = np.stack([of.images for of in looked])
     views = model.encode_views(images)
     logits = class_logits(views, model.prototypes((*EMOTIONS, NEUTRAL)), model, None).numpy()
@@ -204,6 +212,11 @@ def frames_of(path: Path) -> list[Path]:
     kinds = sorted({file.suffix.lower() for file in frames})
     if len(kinds) > 1:
         raise ValueError(f"{path}: expected frames of one kind, found {' and '.join(kinds)}")
+    return in_order(frames)
+
+
+def in_order(frames: Iterable[Path]) -> list[Path]:
+    """Files in the order of the numbers in their names."""
     return sorted(frames, key=lambda file: ([int(digits) for digits in re.findall(r"\d+", file.stem)], file.name))
 
 
