@@ -1,8 +1,9 @@
 """Who runs what, and what the whole suite shares: ranks, real processes that are started once, and a small tower.
 
 Two workers share the suite (`make test`), each test file whole, so that nothing of a module is made twice. What owns
-processes (ranks, pools, a cluster, kernels) is one group on one worker, and so there is one pool of ranks. The longest
-come first, so that the workers end together. No test depends on the order.
+processes (ranks, pools, a cluster, kernels) is one group on one worker, and so there is one pool of ranks; what looks
+at the page in a browser is another, and so there is one server. The longest come first, so that the workers end
+together. No test depends on the order.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ TESTS = Path(__file__).parent
 MOST, SECONDS = 4, 300
 PROCESSES = """study/test_full_profile ranks/test_launch training/test_towers cache/test_scheduler
     study/items/test_fig4_fig5 cache/test_workers publish/test_crash ranks/test_gather publish/test_notebooks
-    bench/test_gpu study/test_identity_methods study/items/test_fig7""".split()
+    bench/test_gpu study/test_identity_methods study/items/test_fig7 app/test_worker""".split()
 LONGEST = ("publish/test_committed_notebooks", "processes")
 
 
@@ -36,7 +37,7 @@ LONGEST = ("publish/test_committed_notebooks", "processes")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def group(item: pytest.Item) -> str:
         name = item.path.relative_to(TESTS).with_suffix("").as_posix()
-        return "processes" if name in PROCESSES else name
+        return "browser" if name.startswith("app/test_browser") else "processes" if name in PROCESSES else name
 
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))

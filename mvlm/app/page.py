@@ -11,6 +11,9 @@ def show() -> None:
     from mvlm.classify.page import about
 
     st.set_page_config(page_title="mvlm: a face, and the words that fit", layout="wide")
+    st.html(
+        "<style>.stMainBlockContainer {padding-top: 3rem}</style>"
+    )  # which has room for a toolbar that is not there
     st.title("Which words fit this face?")
     st.caption(about(chosen().model))
     if not shared.loaded:

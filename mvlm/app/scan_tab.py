@@ -24,7 +24,7 @@ EXAMPLE, OWN = "an example", "files of my own"
 
 
 def show() -> None:
-    """Lays the tab out: on the left what is read and the verdict, on the right the head and its views."""
+    """Lays the tab out: on the left what is read, verdict and sentences, on the right the head and its views."""
     left, right = st.columns([5, 7], gap="large")
     with left:
         reading = _chosen()
@@ -35,10 +35,10 @@ def show() -> None:
         _verdict(verdict)
         for note in reading.notes:
             st.caption(plain(note))
+        _sentences(verdict)
     with right:
         _head(reading, place)
         _views(verdict)
-        _sentences(verdict)
 
 
 def words(verdict: Verdict) -> dict[str, float]:

@@ -65,7 +65,7 @@ HOSTILE: dict[str, tuple[Callable[[], list[Upload]], str]] = {
     "empty": (lambda: [Upload("a.zip", zipped())], "a.zip: expected a scan"),
     "no scan": (lambda: [Upload("a.zip", zipped(("notes.txt", b"")))], "a.zip: expected a scan"),
     "up and out": (lambda: [Upload("a.zip", zipped(("../a.obj", SCAN)))], "a.zip, '../a.obj': expected a name inside"),
-    "absolute": (lambda: [Upload("a.zip", zipped(("/etc/a.obj", SCAN)))], "a.zip, '/etc/a.obj': expected a name inside"),
+    "absolute": (lambda: [Upload("a.zip", zipped(("/etc/a.obj", SCAN)))], "'/etc/a.obj': expected a name inside"),
     "a drive": (lambda: [Upload("a.zip", zipped(("C:\\a.obj", SCAN)))], "expected a name inside the folder"),
     "out by backslashes": (lambda: [Upload("a.zip", zipped(("x\\..\\..\\a.obj", SCAN)))], "expected a name inside"),
     "a link": (

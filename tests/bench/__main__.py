@@ -12,7 +12,7 @@ from tqdm import tqdm
 from mvlm.settings import ROOT
 from tests.bench import Row
 
-TOPICS = ["readers", "views", "pooling", "losses", "engine", "identity"]
+TOPICS = ["readers", "views", "pooling", "losses", "engine", "identity", "page"]
 FORM = "{:44} {:>10} {:>10}  {:40} {:>6} {:>6}  {}"
 
 

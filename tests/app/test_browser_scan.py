@@ -1,0 +1,90 @@
+"""The tab "A scan" in a browser, as a person uses it."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mvlm.app.readings import EXAMPLES
+from mvlm.faces.corpora.items import EMOTIONS
+from mvlm.faces.formats.by_extension import write_mesh
+from mvlm.twins.twin import Twin
+from tests.app.test_uploads import SCAN, zipped
+
+WORD = re.compile(f"^({'|'.join(EMOTIONS)}|at rest)$")
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A surprise in the format of BU-3DFE, without landmarks."""
+    path = tmp_path_factory.mktemp("scan") / "face.wrl"
+    twin = Twin("BU-3DFE", face="formula")
+    write_mesh(twin.read(next(of for of in twin.scans if of.emotion == "surprise" and of.level == 4)), path)
+    return path.read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept(scratch: Path) -> Iterator[None]:
+    yield
+    assert [path.name for path in scratch.iterdir() if path.name.startswith("mvlm-")] == []
+
+
+def upload(page, *files: tuple[str, bytes]) -> None:
+    page.get_by_role("radio", name="files of my own").check(force=True)
+    given = [{"name": name, "mimeType": "", "buffer": data} for name, data in files]
+    page.locator("input[type=file]").first.set_input_files(given)
+
+
+def test_a_newcomer_sees_a_face_read_at_once(visit: Callable):
+    page = visit()
+    page.get_by_role("heading", name="Which words fit this face?").wait_for()
+    page.get_by_role("heading", name=WORD).wait_for()
+    for name in ("front", "left", "right"):
+        page.get_by_alt_text(f"{name} view of F0001_HA04WH.ply, bright where it speaks for").wait_for()
+    assert page.get_by_role("table", name="probabilities").get_by_role("row").count() == len(EMOTIONS) + 1
+    assert page.get_by_text("nobody was scanned").is_visible()
+    page.get_by_label("The surface of F0001_HA04WH.ply in three dimensions").wait_for()
+
+
+def test_a_scan_of_ones_own_gets_its_verdict_and_sentences(visit: Callable, scan: bytes):
+    page = visit()
+    upload(page, ("My face.wrl", scan))
+    page.get_by_text("fits My face.wrl best").wait_for()
+    page.get_by_role("combobox", name="What in the views speaks for").fill("at rest")
+    page.keyboard.press("Enter")
+    page.get_by_alt_text("front view of My face.wrl, bright where it speaks for at rest").wait_for()
+    page.get_by_label("Sentences of your own").fill("a surprised face\na face like an elephant")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("the model has learnt nothing of “like”, “elephant”.").wait_for()
+    assert page.get_by_role("table", name="cosines").get_by_role("row").count() == 5
+
+
+def test_bad_files_are_refused_in_words_whatever_they_are_called(visit: Callable):
+    page = visit()
+    called = "![x](http://elsewhere.invalid/x.png).exe"
+    upload(page, (called, b"MZ"))
+    page.get_by_role("alert").filter(has_text=f"{called}: expected a scan").wait_for()
+    upload(page, ("out.zip", zipped(("../face.obj", SCAN))))
+    page.get_by_role("alert").filter(has_text="expected every").or_(page.get_by_role("alert")).first.wait_for()
+
+
+def test_two_browsers_at_once_both_get_their_answers(visit: Callable, scan: bytes):
+    pages = [visit(), visit()]
+    for number, page in enumerate(pages):
+        upload(page, (f"face {number}.wrl", scan))
+    for number, page in enumerate(pages):
+        page.get_by_text(f"fits face {number}.wrl best").wait_for()
+        assert page.get_by_text(f"face {1 - number}.wrl").count() == 0
+
+
+def test_the_keyboard_is_enough(visit: Callable):
+    page = visit()
+    page.get_by_role("heading", name=WORD).wait_for()
+    page.get_by_role("tab", name="A scan").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.get_by_role("combobox", name="Which one").focus()
+    page.keyboard.type(list(EXAMPLES)[2])
+    page.keyboard.press("Enter")
+    page.get_by_text("fits F0001_NE00WH.ply best").wait_for()
