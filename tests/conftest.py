@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.app.browser import NO_BROWSER
+
 if TYPE_CHECKING:
     from mvlm.ranks.launch import Devices
 
@@ -42,6 +44,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
     items.sort(key=lambda item: group(item) not in LONGEST)  # stable: the others stay in their order
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for all that were skipped for lack of a browser."""
+    skipped = [of for of in terminalreporter.stats.get("skipped", ()) if NO_BROWSER in str(of.longrepr)]
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests of the page in a browser skipped: {NO_BROWSER}")
 
 
 class Ranks:

@@ -107,7 +107,7 @@ def _place(reading: Reading) -> int:
     if len(reading.verdicts) == 1:
         return 0
     return st.selectbox(
-        "Show", range(len(reading.verdicts)), key="place",
+        "Show", range(len(reading.verdicts)), key=f"place of {len(reading.verdicts)}",
         format_func=lambda i: f"{reading.verdicts[i].looked.name}: {best(reading.verdicts[i])}",
     )  # fmt: skip
 

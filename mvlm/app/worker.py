@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,8 +22,8 @@ from typing import TypeVar
 from mvlm import machine
 from mvlm.app.model import ready
 
-LOADING = 180  # s that the process may take to get ready
-SECONDS = 30  # s that a task may take, if it does not say
+LOADING = 600  # s that the process may take to get ready
+SECONDS = 60  # s that a task may take, if it does not say
 WAITING = 8  # tasks that may wait for their turn
 ROOM = 4 * 2**30  # bytes that tasks may take beside what the model does
 Answer = TypeVar("Answer")
@@ -115,7 +116,7 @@ class Worker:
         lost = None
         try:
             send()
-            if pipe.poll(seconds):
+            if _arrives(pipe, seconds):
                 words, answer = pipe.recv()
             else:
                 lost = f"This took longer than {seconds:g} seconds, and was given up."
@@ -123,7 +124,7 @@ class Worker:
             lost = "What reads and draws broke down over this, and starts anew."
         if lost is not None:
             self._end()
-            if again:
+            if again and threading.main_thread().is_alive():
                 self.start()
             raise Refused(lost)
         if words is not None:
@@ -136,6 +137,15 @@ class Worker:
             self._process.join()
             self._pipe.close()
         self._process, self._pipe, self._loaded = None, None, False
+
+
+def _arrives(pipe: Connection, seconds: float) -> bool:
+    """Whether something does in time. A server that ends waits for its threads; then they wait for nothing more."""
+    end = time.monotonic() + seconds
+    while not pipe.poll(min(1.0, max(0.0, end - time.monotonic()))):
+        if time.monotonic() >= end or not threading.main_thread().is_alive():
+            return False
+    return True
 
 
 def _serve(pipe: Connection, ready: Callable[[], object], room: int) -> None:

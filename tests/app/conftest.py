@@ -24,7 +24,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(scratch: Path) -> Iterator[str]:
     """The address of the page."""
     if own.CHROMIUM is None:
-        pytest.skip("no browser: Debian and Ubuntu have one by `apt install chromium`")
+        pytest.skip(own.NO_BROWSER)
     with own.served(scratch) as address:
         yield address
 

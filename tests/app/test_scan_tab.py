@@ -59,8 +59,8 @@ def test_uploads_of_one_person_are_shown_one_by_one(page: tuple[AppTest, list[st
     shown.selectbox(key="kind").set_value(PERSON).run()
     assert "Best are four scans or more" in said(shown) and not shown.subheader
     shown.file_uploader(key="files").set_value(files[:5]).run()
-    assert len(shown.selectbox(key="place").options) == 5 and asked.count("read") == 1
-    shown.selectbox(key="place").set_value(3).run()
+    assert len(shown.selectbox(key="place of 5").options) == 5 and asked.count("read") == 1
+    shown.selectbox(key="place of 5").set_value(3).run()
     assert pieces.plain(f"fits {files[3][0]} best") in said(shown) and "with the person removed" in said(shown)
     shown.file_uploader(key="files").set_value(("photo.exe", b"MZ", "")).run()
     assert (

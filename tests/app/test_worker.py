@@ -1,6 +1,8 @@
 """The process beside the page: in turn, in time, in its room, and alive after whatever a task does to it."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from mvlm.app.worker import WAITING, Refused, Worker
+from mvlm.settings import ROOT
 
 ROOM = 2**29
 
@@ -113,3 +116,13 @@ def test_two_hundred_uploads_leave_its_memory_flat(worker: Worker):
 
     first, second = hundred(), hundred()
     assert second - first < 2000  # kB, of the 100,000 that were sent
+
+
+def test_a_server_that_ends_waits_for_no_task():
+    code = (
+        "import threading, time\nfrom mvlm.app.worker import Worker\nfrom tests.app.test_worker import nothing\n"
+        "worker = Worker(nothing)\nworker.ask(nothing)\n"
+        "threading.Thread(target=worker.ask, args=(time.sleep, 1000), kwargs={'seconds': 1000}).start()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0 and "was given up" in ended.stderr
