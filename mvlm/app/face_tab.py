@@ -188,13 +188,15 @@ def _face(shown: Shown) -> None:
             views = shared.ask(own_face.explained, shown.person, shown.units, seen.best)
         below = f"bright where it speaks for {best}"
     else:
-        views = [
-            np.asarray(Image.fromarray(view).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for view in seen.images
-        ]
+        views = [_enlarged(view) for view in seen.images]
     with pictures:
         _views(views, below, said(shown.units))
     st.html(pieces.bars(shares(seen), what="probabilities", marked=[best]))
     _files(shown)
+
+
+def _enlarged(view: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(view).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
 def shares(seen: Seen) -> dict[str, float]:

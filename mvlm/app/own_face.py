@@ -2,7 +2,7 @@
 
 The people are those of the twins' face model, which the foundation has never seen (`mvlm.twins.face`): a number draws
 one, and a few of the many that make a person can be changed. What takes the face model or the model to answer is done
-in the process of `mvlm.app.worker`.
+in the process of `mvlm.app.worker`, and imports it there: the page is to be there at once.
 """
 
 from __future__ import annotations
@@ -24,13 +24,11 @@ from mvlm.faces.formats import bnt, by_extension
 from mvlm.faces.mesh import Mesh
 from mvlm.faces.views import project
 from mvlm.twins.expressions import Units, personal_style, sample_expression
-from mvlm.twins.face import face as anny
-from mvlm.twins.face.model import model as face_model
-from mvlm.twins.face.people import OLD, OLDEST, YOUNG, YOUNGEST
-from mvlm.twins.twin import PICTURE, depth_grid
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from mvlm.twins.face.face import Bust, Identity
 
 CLASSES = (*EMOTIONS, NEUTRAL)
 # What can be changed of a person -> MakeHuman's sliders of -1 to 1; several move together.
@@ -47,7 +45,7 @@ FEATURES = {
     "chin, prominence": ("chin/chin-prominent-incr",),
 }
 PEOPLE = 10_000  # whose number is below that
-YEARS = (YOUNGEST, OLDEST)
+YEARS = (18.0, 70.0)
 STEP = 0.05  # to which numbers of people and intensities are rounded, as on the page
 MEAN_AGE, AGES = 35.0, 14.0  # years, of the standard score by which `people` says an age
 # Units by where they show. The last are degrees of one movement and have no sides: of two numbers the mean counts.
@@ -127,19 +125,25 @@ def draw(number: int) -> Person:
 
 
 @lru_cache(maxsize=16)
-def _drawn(number: int) -> anny.Identity:
-    return anny.random_identity(np.random.default_rng(number))
+def _drawn(number: int) -> Identity:
+    from mvlm.twins.face.people import random_identity
+
+    return random_identity(np.random.default_rng(number))
 
 
 @cache
 def _places() -> list[list[int]]:
     """Of each of `FEATURES`, where its sliders are among all."""
-    sliders = face_model().sliders
+    from mvlm.twins.face.model import model
+
+    sliders = model().sliders
     return [[sliders.index(name) for name in names] for names in FEATURES.values()]
 
 
-def identity(person: Person) -> anny.Identity:
+def identity(person: Person) -> Identity:
     """The person as the face model takes it; what nobody can change is as drawn."""
+    from mvlm.twins.face.people import OLD, YOUNG
+
     drawn = _drawn(person.number)
     sliders = drawn.sliders.copy()
     for value, places in zip(person.features, _places(), strict=True):
@@ -154,10 +158,13 @@ def identity(person: Person) -> anny.Identity:
 
 
 @lru_cache(maxsize=4)
-def _at_rest(person: Person) -> tuple[anny.Bust, np.ndarray]:
+def _at_rest(person: Person) -> tuple[Bust, np.ndarray]:
     """What stays of a person while the face moves, and the picture of the skin."""
+    from mvlm.twins.face.face import sculpt, texture
+    from mvlm.twins.twin import PICTURE
+
     who = identity(person)
-    return anny.sculpt(who), anny.texture(who, PICTURE)
+    return sculpt(who), texture(who, PICTURE)
 
 
 def mesh(person: Person, units: Mapping[int, tuple[float, float]]) -> Mesh:
@@ -167,8 +174,10 @@ def mesh(person: Person, units: Mapping[int, tuple[float, float]]) -> Mesh:
         person: of `draw`, or changed.
         units: action unit -> (left, right) intensity of the subject in [0, 1], FACS A-E = 0.2-1.
     """
+    from mvlm.twins.face.face import pose
+
     bust, picture = _at_rest(person)
-    face = anny.pose(bust, units)
+    face = pose(bust, units)
     return replace(face, landmarks={name: face.landmarks[name] for name in by_extension.BND_NAMES}, texture=picture)
 
 
@@ -209,6 +218,8 @@ def saved(person: Person, units: Mapping[int, tuple[float, float]], extension: s
 
     A .bnt is what a scanner in front of the face would see, on a grid of `GRID` mm; the others hold all of the mesh.
     """
+    from mvlm.twins.twin import depth_grid
+
     face = mesh(person, units)
     if extension == ".bnt":
         planes, _ = depth_grid(face, GRID)
