@@ -49,13 +49,13 @@ def show() -> None:
     try:
         shown = _shown()
         left, right = st.columns([5, 6], gap="large")
+        with right:  # first: it is what somebody waits for who has moved a slider
+            _face(shown)
         with left:
             _start(shown)
             with st.container(height=HEIGHT):
                 _units(shown)
                 _person(shown)
-        with right:
-            _face(shown)
     except Refused as error:
         st.error(plain(str(error)))
 
@@ -144,7 +144,7 @@ def _columns(count: int) -> list[DeltaGenerator]:
 
 def _unit(column: DeltaGenerator, shown: Shown, unit: int, sides: tuple[str, ...]) -> None:
     level = shown.units.get(unit, (0.0, 0.0))[SIDES.index(sides[0])]
-    label = f"{unit} {ACTION_UNITS[unit]}" + ("" if sides == SIDES else f", {sides[0]}")
+    label = f"{unit} {ACTION_UNITS[unit]}" + ("" if sides == SIDES else f", their {sides[0]}")
     _kept(column.slider, label, round(100 * level), partial(_move, shown, unit, sides), key=f"{unit} {sides}",
           min_value=0, max_value=100, step=round(100 * STEP), format="%d %%")  # fmt: skip
 

@@ -170,8 +170,11 @@ def _said(row: dict[str, Any]) -> str:
 
 
 def sheet(rows: pd.DataFrame) -> Sheet:
-    """A CSV as it is."""
-    return Sheet(rows, {(row, column): (row, column) for row in range(len(rows)) for column in rows.columns})
+    """A CSV as it is; columns with holes as texts, so that a hole is a dash."""
+    holes = {name: of.map(lambda value: NONE if value != value else _text(value))
+             for name, of in rows.items() if of.isna().any()}  # fmt: skip
+    places = {(row, column): (row, column) for row in range(len(rows)) for column in rows.columns}
+    return Sheet(rows.assign(**holes), places)
 
 
 def origin(item: Item, rows: pd.DataFrame, said: dict[str, Any], place: tuple[int, str], root: Path = ROOT) -> Origin:

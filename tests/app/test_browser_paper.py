@@ -1,0 +1,34 @@
+"""The tab "The paper" in a browser: from a number to where it comes from."""
+
+from collections.abc import Callable
+
+from mvlm.app import paper
+
+
+def test_a_number_leads_to_its_sidecar_its_notebook_and_its_command(visit: Callable):
+    page = visit()
+    page.get_by_role("tab", name="The paper").click()
+    panel = page.get_by_role("tabpanel", name="The paper")
+    panel.get_by_role("heading", name="Table I: 3D expression recognition").wait_for()
+    panel.get_by_test_id("data-grid-canvas").click(position={"x": 250, "y": 52})  # the first row's first number
+    panel.get_by_text(paper.PRINTED).wait_for()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    for _ in range(7):
+        page.keyboard.press("ArrowDown")
+    panel.get_by_text(paper.TWIN).wait_for()
+    assert panel.get_by_text("results/tables/table1.csv, line ").is_visible()
+    assert panel.get_by_text("notebooks/10-table1.ipynb").is_visible()
+    assert panel.get_by_text("make tables", exact=True).is_visible()
+    panel.get_by_text("The sidecar, results/tables/table1.json").click()
+    panel.get_by_text("content_key").wait_for()
+
+
+def test_figures_have_words_for_who_cannot_see_them(visit: Callable):
+    page = visit()
+    page.get_by_role("tab", name="The paper").click()
+    page.get_by_role("button", name="Figures of the paper").or_(
+        page.get_by_role("radio", name="Figures of the paper")
+    ).click()
+    page.get_by_alt_text("Fig. 3, of “Figures 3 and 6: what each part is worth”").wait_for()
+    assert page.get_by_text("make figures", exact=True).is_visible()
