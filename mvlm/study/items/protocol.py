@@ -40,13 +40,8 @@ def export(settings: Settings, folder: Path = FOLDER) -> list[Path]:
     samples = catalogue(corpus)
     every, prompts = frozen(corpus, known.emotions, settings)
     own = every.named(samples.names[known.select(samples)])
-    arrays = dict(
-        zip(
-            ARRAYS,
-            (own.views()[0], own.subjects, known.labels(own.emotions), prompts.text, prompts.classes),
-            strict=True,
-        )
-    )
+    values = own.views()[0], own.subjects, known.labels(own.emotions), prompts.text, prompts.classes
+    arrays = dict(zip(ARRAYS, values, strict=True))
     path = folder / "embeddings.npz"
     write(path, lambda file: np.savez(file, **arrays))
     about = {

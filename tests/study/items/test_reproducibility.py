@@ -17,6 +17,7 @@ from mvlm.cache.keys import file_hash
 from mvlm.measures.statistics import summary
 from mvlm.samples import folds
 from mvlm.settings import RESULTS, Settings
+from mvlm.study.embeddings import image_source, model_key
 from mvlm.study.items import protocol
 from mvlm.study.items.reproducibility import PAGE, PARTS, _told, filled
 from mvlm.study.paper.claims_on_counts import fold_means, hundredths, shares
@@ -147,6 +148,8 @@ def test_kept_embeddings_say_what_they_are():
     table = json.loads((RESULTS / "tables/table1.json").read_text(encoding="utf-8"))
     assert path.stat().st_size <= 2_000_000 and about["sha256"] == file_hash(path)
     assert about["data_kind"] == table["data_kind"] == "twin"
+    made_by = {"model": model_key(Settings()), "source": image_source()}
+    assert made_by.items() <= about.items(), "made by other code; run python -m mvlm.study.items.reproducibility"
     assert about["fingerprints"].items() <= table["fingerprints"].items()
     with np.load(path) as kept:
         assert kept.files == list(protocol.ARRAYS) and about["arrays"].keys() == protocol.ARRAYS.keys()
