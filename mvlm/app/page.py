@@ -16,6 +16,7 @@ def show() -> None:
     )  # which has room for a toolbar that is not there
     st.title("Which words fit this face?")
     st.caption(about(chosen().model))
+    st.session_state["waits"] = not shared.loaded  # until it is laid out again; a tab by itself waits for its answer
     if not shared.loaded:
         shared.start()
         st.fragment(_loading, run_every=1)()
@@ -28,10 +29,14 @@ def show() -> None:
 def _loading() -> None:
     import streamlit as st
 
+    from mvlm.app.pieces import plain
     from mvlm.app.worker import shared
 
     if shared.loaded:
         st.rerun()
+    if shared.failed:
+        st.error(plain(shared.failed))
+        return
     st.info("The model is loading; what you choose meanwhile is read as soon as it is there.")
 
 

@@ -88,7 +88,7 @@ def _read(name: object, task: Callable[..., Reading], *arguments: Any) -> Readin
     """What the other process made of it, asked once; in words on the page why there is nothing."""
     kept = st.session_state.get("read")
     if kept is None or kept[0] != name:
-        if not shared.loaded:
+        if not shared.loaded and st.session_state["waits"]:
             return None
         with st.spinner("Reading …"), TemporaryDirectory(prefix="mvlm-") as folder:
             try:

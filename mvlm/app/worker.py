@@ -44,7 +44,12 @@ class Worker:
     def __init__(self, ready: Callable[[], object], room: int = ROOM):
         self._ready, self._room = ready, room
         self._turn, self._counting, self._waiting = threading.Lock(), threading.Lock(), 0
-        self._process, self._pipe, self._loaded = None, None, False
+        self._process, self._pipe, self._loaded, self._failed = None, None, False, ""
+
+    @property
+    def failed(self) -> str:
+        """Why it could not get ready when it last tried, in words."""
+        return self._failed
 
     @property
     def loaded(self) -> bool:
@@ -92,8 +97,8 @@ class Worker:
         with self._turn:
             try:
                 self._running()
-            except Refused as error:  # whoever asks is told again
-                print(error, file=sys.stderr)
+            except Refused:
+                print(self._failed, file=sys.stderr)
 
     def _running(self) -> Connection:
         if self._process is not None and not self._process.is_alive():
@@ -106,10 +111,11 @@ class Worker:
             theirs.close()  # so that a process that dies ends the pipe
             try:
                 self._answer(self._pipe, LOADING, lambda: None, again=False)
-            except Refused:
+            except Refused as error:
                 self._end()
+                self._failed = str(error)
                 raise
-            self._loaded = True
+            self._loaded, self._failed = True, ""
         return self._pipe
 
     def _answer(self, pipe: Connection, seconds: float, send: Callable[[], object], *, again: bool = True) -> object:

@@ -78,6 +78,9 @@ def test_while_the_model_loads_nothing_is_asked(page: tuple[AppTest, list[str]],
     shown.run()
     assert asked == ["start"] and "The model is loading" in shown.info[0].value and not shown.exception
     assert shown.selectbox(key="example").options == list(EXAMPLES)
+    monkeypatch.setattr(shared, "_failed", "MODEL=x: no such model")
+    shown.run()
+    assert shown.error[0].value == pieces.plain("MODEL=x: no such model") and not shown.info
 
 
 def test_bars_and_words_cannot_be_markup():

@@ -102,7 +102,7 @@ def test_what_cannot_get_ready_says_why_to_everyone(capsys: pytest.CaptureFixtur
     for _ in range(2):
         with pytest.raises(Refused, match="MODEL=x: no such model"):
             made.ask(process)
-    assert not made.loaded and made.pid is None
+    assert not made.loaded and made.pid is None and made.failed == "MODEL=x: no such model"
     made._warm()
     assert "MODEL=x: no such model" in capsys.readouterr().err
 
