@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import symtable
 from collections.abc import Collection, Iterator, Mapping
@@ -135,10 +136,19 @@ def _data_files(folder: Path) -> Iterator[Path]:
 
 def package_at(root: Path) -> Package:
     """The package below a folder, as it is now."""
-    files = sorted(path for path in (root / "mvlm").rglob("*.*") if path.suffix != ".pyc" and path.is_file())
-    stats = [path.stat() for path in files]
-    stamps = tuple((str(path), of.st_mtime_ns, of.st_size) for path, of in zip(files, stats, strict=True))
-    return _kept(root, stamps)
+    return _kept(root, tuple(sorted(_stamps(root / "mvlm"))))
+
+
+def _stamps(folder: Path | str) -> Iterator[tuple[str, int, int]]:
+    """Path, time of the last change and size of each file; asked for at every key, so by what is quickest."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                if entry.name != "__pycache__":
+                    yield from _stamps(entry.path)
+            elif "." in entry.name and not entry.name.endswith(".pyc"):
+                of = entry.stat()
+                yield entry.path, of.st_mtime_ns, of.st_size
 
 
 @lru_cache(maxsize=8)
