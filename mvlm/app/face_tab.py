@@ -17,7 +17,7 @@ from mvlm.app.model import chosen
 from mvlm.app.own_face import CLASSES, FEATURES, FORMATS, GROUPS, JAW, LEVELS, PEOPLE, STEP, YEARS, Person, Seen
 from mvlm.app.pieces import plain
 from mvlm.app.scan_tab import REST
-from mvlm.app.worker import Refused, shared
+from mvlm.app.worker import LOADING, Refused, shared
 from mvlm.classify.verdicts import SIDE
 from mvlm.faces.corpora.items import NEUTRAL
 from mvlm.faces.views import view_names
@@ -44,7 +44,7 @@ class Shown:
 
 def show() -> None:
     """Lays the tab out."""
-    if not shared.loaded:
+    if not shared.loaded and st.session_state["waits"]:
         return
     try:
         shown = _shown()
@@ -77,7 +77,8 @@ def said(units: Units) -> str:
 
 def _shown() -> Shown:
     if "own face" not in st.session_state:
-        st.session_state["own face"] = Shown(shared.ask(own_face.draw, 0), own_face.preset("surprise"), "surprise")
+        first = shared.ask(own_face.draw, 0, seconds=LOADING)  # for which the face model is loaded, or even made
+        st.session_state["own face"] = Shown(first, own_face.preset("surprise"), "surprise")
     return st.session_state["own face"]
 
 
@@ -216,6 +217,6 @@ def _files(shown: Shown) -> None:
     for column, (extension, corpora) in zip(st.columns(len(FORMATS)), FORMATS.items(), strict=True):
         column.download_button(
             extension, partial(shared.ask, own_face.saved, shown.person, shown.units, extension),
-            file_name=f"face-{shown.person.number}{extension}", mime="application/octet-stream", on_click="ignore",
+            file_name=own_face.file_name(shown.person, extension), mime="application/octet-stream", on_click="ignore",
             help=f"the format of {corpora}", key=f"own face, {extension}", width="stretch",
         )  # fmt: skip

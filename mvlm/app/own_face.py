@@ -213,6 +213,11 @@ def explained(person: Person, units: Mapping[int, tuple[float, float]], word: st
     return [heated(view, hot) for view, hot in zip(views(face, SIDE), heat, strict=True)]
 
 
+def file_name(person: Person, extension: str) -> str:
+    """What the face is saved as; a .bnt has that name inside too."""
+    return f"face-{person.number}{extension}"
+
+
 def saved(person: Person, units: Mapping[int, tuple[float, float]], extension: str) -> bytes:
     """The face, arguments as of `mesh`, as one file of a native format: its shape alone.
 
@@ -226,6 +231,6 @@ def saved(person: Person, units: Mapping[int, tuple[float, float]], extension: s
         planes[3:] = bnt.MISSING  # no picture goes with it
         face = bnt.grid_mesh(planes)
     with TemporaryDirectory() as folder:
-        path = Path(folder, f"face{extension}")
+        path = Path(folder, file_name(person, extension))
         by_extension.write_mesh(Mesh(face.vertices, face.triangles), path)
         return path.read_bytes()

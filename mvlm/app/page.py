@@ -17,9 +17,10 @@ def show() -> None:
     st.title("Which words fit this face?")
     st.caption(about(chosen().model))
     st.session_state["waits"] = not shared.loaded  # until it is laid out again; a tab by itself waits for its answer
-    if not shared.loaded:
-        shared.start()
-        st.fragment(_loading, run_every=1)()
+    with st.container():  # there or not, it has its place, so that the tabs keep theirs and the chosen one stays chosen
+        if not shared.loaded:
+            shared.start()
+            st.fragment(_loading, run_every=1)()
     parts = {"A scan": scan_tab.show, "A face of one's own": face_tab.show, "The paper": paper_tab.show}
     for tab, part in zip(st.tabs(list(parts)), parts.values(), strict=True):
         with tab:

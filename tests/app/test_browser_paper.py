@@ -5,12 +5,18 @@ from collections.abc import Callable
 from mvlm.app import paper
 
 
-def test_a_number_leads_to_its_sidecar_its_notebook_and_its_command(visit: Callable):
+def opened(visit: Callable):
     page = visit()
+    page.get_by_text("Save the shape").wait_for(state="attached")  # the page has been laid out again with the model
     page.get_by_role("tab", name="The paper").click()
+    return page
+
+
+def test_a_number_leads_to_its_sidecar_its_notebook_and_its_command(visit: Callable):
+    page = opened(visit)
     panel = page.get_by_role("tabpanel", name="The paper")
     panel.get_by_role("heading", name="Table I: 3D expression recognition").wait_for()
-    panel.get_by_test_id("data-grid-canvas").click(position={"x": 250, "y": 52})  # the first row's first number
+    panel.get_by_test_id("stDataFrame").click(position={"x": 250, "y": 52})  # the first row's first number
     panel.get_by_text(paper.PRINTED).wait_for()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
@@ -25,10 +31,7 @@ def test_a_number_leads_to_its_sidecar_its_notebook_and_its_command(visit: Calla
 
 
 def test_figures_have_words_for_who_cannot_see_them(visit: Callable):
-    page = visit()
-    page.get_by_role("tab", name="The paper").click()
-    page.get_by_role("button", name="Figures of the paper").or_(
-        page.get_by_role("radio", name="Figures of the paper")
-    ).click()
+    page = opened(visit)
+    page.get_by_text("Figures of the paper", exact=True).click()
     page.get_by_alt_text("Fig. 3, of “Figures 3 and 6: what each part is worth”").wait_for()
-    assert page.get_by_text("make figures", exact=True).is_visible()
+    page.get_by_text("make figures", exact=True).wait_for()

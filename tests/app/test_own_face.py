@@ -113,7 +113,7 @@ def test_left_is_the_left_of_the_subject(somebody):
 @pytest.mark.filterwarnings("error")  # such as one of a picture that is not there
 @pytest.mark.parametrize("extension", FORMATS)
 def test_a_face_is_saved_in_every_native_format_and_read_again(somebody, tmp_path: Path, extension: str):
-    path = tmp_path / f"face{extension}"
+    path = tmp_path / own_face.file_name(somebody, extension)
     path.write_bytes(own_face.saved(somebody, SMILE, extension))
     face, again = mesh(somebody, SMILE), read_mesh(path)
     if extension == ".bnt":

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from mvlm.faces.formats.by_extension import write_mesh
 from mvlm.faces.mesh import Mesh
@@ -15,7 +16,10 @@ from mvlm.twins.twin import Twin
 from tests.app.browser import CHROMIUM, opened, served
 from tests.bench import Row
 
-ANSWER, COLD, WARM = 5.0, 25.0, 5.0  # s
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+ANSWER, COLD, WARM, SLIDER = 5.0, 25.0, 5.0, 0.3  # s
 ROUNDS = 7
 
 
@@ -49,6 +53,21 @@ def measure() -> Iterator[Row]:
                 page.get_by_role("button", name="Remove").first.click()
                 page.get_by_text(f"fits {number}.wrl best").wait_for(state="detached")
             yield _row("upload of a .wrl to its verdict, warm", median(times), WARM)
+            yield _row("a slider to views and words", median(_slid(page)), SLIDER)
+
+
+def _slid(page: Page) -> list[float]:
+    """Seconds from a key on a slider of the face of one's own to its last view; the words come right after."""
+    page.get_by_role("tab", name="A face of one's own").click()
+    page.get_by_role("slider", name="12 lip corner puller").focus()
+    times = []
+    for number in range(ROUNDS):
+        shown = f"12 lip corner puller {5 * number + 5}%"
+        begun = time.perf_counter()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("said => document.querySelector(`img[alt^='right view'][alt*='${said}']`)", arg=shown)
+        times.append(time.perf_counter() - begun)
+    return times
 
 
 def _row(what: str, seconds: float, promised: float) -> Row:
