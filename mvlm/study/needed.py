@@ -7,7 +7,6 @@ the notebook makes itself: opened alone it computes what is missing, and nothing
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from mvlm.settings import Settings
 from mvlm.study.items.dials import turned
@@ -34,9 +33,9 @@ NEEDED: dict[str, Callable[[Settings], object]] = {
     "05-readings": reading_records,
     "08-dials": turned,
     "09-identity": lambda settings: (shown_people(settings), study(settings), stress(settings)),
-    "10-table1": partial(table_records, "table1"),
-    "11-table2": partial(table_records, "table2"),
-    "12-table3": partial(table_records, "table3"),
+    "10-table1": lambda settings: table_records("table1", settings),
+    "11-table2": lambda settings: table_records("table2", settings),
+    "12-table3": lambda settings: table_records("table3", settings),
     "13-summary": lambda settings: (study_records(settings), inspected(settings=settings)),
     "14-transfer": transfer,
     "15-distance": both_faces,

@@ -43,7 +43,7 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
 def embeddings_in(folder: Path):
     """In place of a model's: every emotion has its direction, every sample its noise."""
 
-    def embedded(part: plan.Experiment, _chosen: Settings) -> tuple[Embedded, Prompts]:
+    def embedded(part: plan.Experiment, _chosen: Settings, _film: str = "image") -> tuple[Embedded, Prompts]:
         rng, samples = np.random.default_rng(0), part.samples
         emotions = part.benchmark.emotions
         towards = rng.normal(size=(len(emotions), WIDTH))[[emotions.index(e) for e in samples.emotions]]
