@@ -44,10 +44,15 @@ def draw_ladder(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
     colours = dict(zip(titles, sns.color_palette("colorblind", len(titles)), strict=True))
     for panel, benchmark in zip(panels, present, strict=True):
         part = rows[rows["benchmark"] == benchmark]
-        sns.barplot(part, x="mean", y="title", hue="title", palette=colours, ax=panel, alpha=0.75)
+        # Colours as the palette has them: greyed, some lie on the edge between two bytes, and interpreters differ there.
+        kept = {"alpha": 0.75, "saturation": 1}
+        sns.barplot(part, x="mean", y="title", hue="title", order=titles, palette=colours, ax=panel, **kept)
         spread = [part["mean"] - part["low"], part["high"] - part["mean"]]
         panel.errorbar(part["mean"], part["title"], xerr=spread, fmt="none", ecolor="0.2", capsize=2)
-        panel.axvline(part["chance"].iloc[0], ls="--", color="0.4", lw=1)
+        panel.axvline(chance := part["chance"].iloc[0], ls="--", color="0.4", lw=1)
+        for place, title in enumerate(titles):
+            if title not in set(part["title"]):
+                panel.text(chance + 2, place, "not asked", va="center", color="0.4", style="italic")
         panel.set(title=f"{benchmark} ({part['data_kind'].iloc[0]})", xlabel="accuracy, %", ylabel="", xlim=(0, 100))
     drawn = rows.drop(columns="paper").reset_index(drop=True)
     return Drawing(figure, drawn, {name: columns[name] for name in drawn})

@@ -131,6 +131,14 @@ def test_a_ladder_of_people_who_all_score_alike_is_drawn():
     assert (drawing.frame["high"] == drawing.frame["mean"]).all()
 
 
+def test_a_rung_that_a_benchmark_was_not_asked_is_said_and_no_bar_of_nothing():
+    asked = pd.concat([records(("baseline", "full"), ("Bosphorus",)), records(("baseline",), ("BU-3DFE-I",))])
+    drawing = draw_ladder(table1(asked), COLUMNS)
+    bars = [[bar.get_width() for bar in panel.patches if bar.get_height()] for panel in drawing.figure.axes]
+    said = [[text.get_text() for text in panel.texts] for panel in drawing.figure.axes]
+    assert sorted(zip(map(len, bars), said, strict=True)) == [(1, ["not asked"]), (2, [])]
+
+
 def test_repeated_seeds_are_more_folds_of_the_same_samples():
     once = records(("full",), ("Bosphorus",))
     twice = pd.concat([once, once.assign(seed=1)])
