@@ -85,7 +85,7 @@ class Package:
         folder = self.file(module).parent
         if folder not in self.known:
             files = list(_data_files(folder))
-            texts = [strings(ast.parse(path.read_bytes())) for path in folder.glob("*.py")] if files else []
+            texts = [_said(path.read_bytes()) for path in folder.glob("*.py")] if files else []
             self.known[folder] = [(path, not any(named(path, said) for said in texts)) for path in files]
         return self.known[folder]
 
@@ -314,6 +314,11 @@ def _is_own_import(node: object) -> bool:
     if isinstance(node, ast.ImportFrom):
         return node.module.split(".")[0] == "mvlm"
     return isinstance(node, ast.Import) and all(alias.name.split(".")[0] == "mvlm" for alias in node.names)
+
+
+@cache  # by the bytes, and so an edit costs the one file anew
+def _said(code: bytes) -> frozenset[str]:
+    return strings(ast.parse(code))
 
 
 @cache
