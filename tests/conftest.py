@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,8 @@ MOST, SECONDS = 4, 300
 PROCESSES = """study/test_full_profile ranks/test_launch training/test_towers cache/test_scheduler
     study/items/test_fig4_fig5 cache/test_workers publish/test_crash ranks/test_gather publish/test_notebooks
     bench/test_gpu study/test_identity_methods study/items/test_fig7 app/test_worker""".split()
+# What processes of the tests' own begin with; DDP needs the first.
+PRELOADED = """torch._dynamo mvlm.training.towers open_clip distributed mvlm.study.runs sklearn.linear_model""".split()
 LONGEST = ("publish/test_committed_notebooks", "processes")
 
 
@@ -56,10 +60,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 class Ranks:
     """Up to `MOST` processes, each of which runs what it is given inside a process group of gloo."""
 
-    def __init__(self, folder: Path):
-        context = multiprocessing.get_context("forkserver")
-        # Imported once, not once a rank; DDP needs the first.
-        context.set_forkserver_preload(["torch._dynamo", "mvlm.training.towers", "open_clip"])
+    def __init__(self, folder: Path, context: ForkServerContext):
         self.folder, self.tasks, self.pipes = folder, 0, []
         for rank in range(MOST):
             ours, theirs = context.Pipe()
@@ -110,9 +111,18 @@ def _work(rank: int, pipe: Connection) -> None:
 
 
 @pytest.fixture(scope="session")
-def ranks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ranks]:
+def forks() -> ForkServerContext:
+    """Processes that need not import what takes seconds: it is there before they fork."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    forkserver.ensure_running()  # whoever sets another list comes too late
+    return context
+
+
+@pytest.fixture(scope="session")
+def ranks(tmp_path_factory: pytest.TempPathFactory, forks: ForkServerContext) -> Iterator[Ranks]:
     """A pool that `run`s functions of test modules on 1 to `MOST` ranks."""
-    pool = Ranks(tmp_path_factory.mktemp("ranks"))
+    pool = Ranks(tmp_path_factory.mktemp("ranks"), forks)
     yield pool
     for pipe in pool.pipes:
         pipe.close()

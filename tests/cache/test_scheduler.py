@@ -6,7 +6,7 @@ More than 20 s: a cluster and two commands, whose workers import torch and Light
 import os
 import signal
 from collections.abc import Iterator
-from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import numpy as np
@@ -23,21 +23,22 @@ from mvlm.study.embeddings import Embedded
 WIDTH, COPIES = 16, 4
 
 
+pytestmark = pytest.mark.usefixtures("light")
+
+
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address(light: None, forks: ForkServerContext) -> Iterator[str]:  # noqa: ARG001
     """A scheduler of this machine with two workers, processes of one thread each."""
+    import dask
     from distributed import LocalCluster
 
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50
-    ) as cluster:
+    quick = {"distributed.worker.multiprocessing-method": "forkserver", "distributed.worker.profile.enabled": False}
+    workers_ = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    with (
+        dask.config.set(quick),
+        LocalCluster(**workers_, host="127.0.0.1", dashboard_address=None, silence_logs=50) as cluster,
+    ):
         yield cluster.scheduler_address
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers import what they need when they need it, and so no model and no ray caster."""
-    monkeypatch.setattr(workers, "LIBRARIES", ())
 
 
 def embeddings_in(folder: Path):
@@ -78,15 +79,14 @@ def made_by_hand(folder: str, own: str) -> None:
     runs.run(("BU-4DFE",), ("baseline", "pairs"), Settings(profile="smoke", jobs=1), seeds=(0,))
 
 
-def test_two_commands_at_once_do_no_harm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_two_commands_at_once_do_no_harm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forks: ForkServerContext):
     own = [tmp_path / name for name in "abc"]
     for folder in own:
         folder.mkdir()
     monkeypatch.setattr(runs, "embedded", embeddings_in(own[0]))
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path / "one")
     runs.run(("BU-4DFE",), ("baseline", "pairs"), Settings(profile="smoke", jobs=1), seeds=(0,))
-    context = get_context("forkserver")
-    both = [context.Process(target=made_by_hand, args=(str(tmp_path / "two"), str(folder))) for folder in own[1:]]
+    both = [forks.Process(target=made_by_hand, args=(str(tmp_path / "two"), str(folder))) for folder in own[1:]]
     for process in both:
         process.start()
     for process in both:

@@ -26,6 +26,8 @@ print(*set(workers.each(lambda _: os.getpid(), range(8), jobs=2, title="")), flu
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
+pytestmark = pytest.mark.usefixtures("light")
+
 
 def test_workers_follow_a_killed_parent():
     done = subprocess.run([sys.executable, "-c", PARENT], cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -60,15 +62,13 @@ def always_dies(number: int) -> int:
     return 2 * number
 
 
-def test_work_goes_on_when_a_worker_dies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(workers, "LIBRARIES", ())
+def test_work_goes_on_when_a_worker_dies(tmp_path: Path):
     items = [(number, tmp_path / "died") for number in range(8)]
     assert list(workers.each(dies_once, items, jobs=2, title="work")) == list(range(0, 16, 2))
     assert (tmp_path / "died").exists()
 
 
-def test_what_kills_every_worker_is_named(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(workers, "LIBRARIES", ())
+def test_what_kills_every_worker_is_named():
     got = []
     with pytest.raises(workers.WorkerDiedError, match="^work: a worker process died, and another") as caught:
         got.extend(workers.each(always_dies, range(8), jobs=2, title="work"))
@@ -83,7 +83,6 @@ def pairs_die(method: Method, prompts: str, **_rest: object) -> dict:
 
 
 def test_a_worker_that_dies_loses_only_its_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(workers, "LIBRARIES", ())
     content = {"model": "fake", "profile": "quick"}
     part = plan.Experiment(BENCHMARKS["BU-4DFE"], Twin("BU-4DFE"), None, None, content, {})
     mark = tmp_path / "mark"
