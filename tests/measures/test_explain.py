@@ -26,7 +26,7 @@ from mvlm.weights import digest
 
 EMOTIONS = ("anger", "happiness", "surprise")
 TEXT = {"context_length": 32, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
-VIT = {"image_size": 64, "layers": 2, "width": 64, "patch_size": 8}
+VIT = {"image_size": 32, "layers": 2, "width": 64, "patch_size": 8}
 TOWERS = {
     "vit-token": VIT,
     "vit-average": VIT | {"patch_size": 16, "pool_type": "avg"},
@@ -160,13 +160,14 @@ def test_heat_is_what_differences_of_the_logit_say(tower, tiny: MultiviewVLM, na
     model = copy.deepcopy(tiny if name.startswith("mvlm") else tower(name))
     model.double()  # differences of single precision would be noise
     adapter = an_adapter(model) if name.endswith("adapted") else None
-    views = noise(1, views=2)
+    side = model.image_size
+    views = noise(1, views=2, size=side)
     found = grad_cam(model, views, EMOTIONS, np.array([1]), adapter=adapter, form=form)
     exact = copy.deepcopy(adapter).double() if adapter else None
     wanted = prototype(model, 1)
     raw = naive(model, views[0], wanted, exact, form)
     _, shift = explain.chosen_layer(model)
-    expected = np.stack([stretched(cells, 64, shift) for cells in raw])
+    expected = np.stack([stretched(cells, side, shift) for cells in raw])
     assert np.isclose(found.logits[0, 1], logit(model, views[0], wanted, exact), rtol=1e-4)
     assert expected.max() > 0
     assert np.allclose(found.mass[0], expected.mean((1, 2)), rtol=2e-3, atol=1e-3 * expected.mean())
