@@ -1,5 +1,7 @@
 """Numbers in text, read all at once, against reading them one by one; polygons against a loop."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,15 +13,18 @@ from mvlm.faces.formats.numbers import Misread, PolygonWarning, expect_polygons,
 FEW = settings(max_examples=60, deadline=None, derandomize=True)
 
 
+@lru_cache(maxsize=8)
 def written(seed, size, whole, blanks=" "):
     """2,000 numbers with `size` digits behind the point and at most `whole` before it, and all kinds of signs."""
-    rng = np.random.default_rng(seed)
-    words = []
-    for _ in range(2000):
-        front = str(rng.integers(10 ** int(rng.integers(0, whole + 1)))).zfill(int(rng.integers(0, whole + 1)))[:whole]
-        front = rng.choice([front, front, "", "0"])
-        words.append(f"{rng.choice(['', '-', '+'])}{front}.{rng.integers(10**size):0{size}d}")
-    return "".join(word + rng.choice(list(blanks)) * int(rng.integers(1, 4)) for word in words)
+    rng, count = np.random.default_rng(seed), 2000
+    digits, width = rng.integers(0, whole + 1, (2, count))
+    values = rng.integers(10**digits), rng.integers(10**size, size=count)
+    fronts = [f"{value:0{wide}d}"[:whole] for value, wide in zip(values[0], width, strict=True)]
+    fronts = np.where(rng.integers(2, size=count), fronts, rng.choice(["", "0"], count))
+    signs, between = rng.choice(["", "-", "+"], count), rng.choice(list(blanks), (count, 3))
+    amount = rng.integers(1, 4, count)
+    parts = zip(signs, fronts, values[1], between, amount, strict=True)
+    return "".join(f"{sign}{front}.{behind:0{size}d}{''.join(b[:n])}" for sign, front, behind, b, n in parts)
 
 
 @FEW
@@ -47,11 +52,11 @@ def test_numbers_of_another_form_are_left_to_the_usual_way(odd):
 @given(seed=st.integers(0, 2**32), at=st.integers(0, 20_000), junk=st.binary(min_size=1, max_size=4))
 def test_damage_is_read_as_float_reads_it_or_refused(seed, at, junk):
     text = written(seed % 5, 6, 3).encode()
-    text = text[:at] + junk + text[at + len(junk):]
+    text = text[:at] + junk + text[at + len(junk) :]
     try:
         values = numbers(text, np.float64)
     except Misread as error:
-        assert text[error.at:].split()[0]
+        assert text[error.at :].split()[0]
     else:
         assert values.tolist() == [float(word) for word in text.split()]
 
@@ -84,8 +89,11 @@ def test_fans_like_a_loop(sizes, gap, alike):
     sizes = np.array([3] * len(sizes) if alike else sizes, dtype=np.int32)
     starts = np.cumsum(sizes + gap) - (sizes + gap)
     corners = np.random.default_rng(0).integers(0, 99, int((sizes + gap).sum())).astype(np.int32)
-    expected = [[corners[start], corners[start + i], corners[start + i + 1]]
-                for start, size in zip(starts, sizes, strict=True) for i in range(1, size - 1)]
+    expected = [
+        [corners[start], corners[start + i], corners[start + i + 1]]
+        for start, size in zip(starts, sizes, strict=True)
+        for i in range(1, size - 1)
+    ]
     assert fans(corners, starts, sizes).tolist() == np.array(expected).tolist()
 
 

@@ -8,6 +8,7 @@ import io
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib import metadata
 
 import numpy as np
@@ -87,6 +88,7 @@ def test_people_are_what_a_plain_reading_of_the_targets_gives():
     base = np.array([line.split()[1:4] for line in (data / "3dobjs/base.obj").read_text().splitlines()
                      if line.startswith("v ")], float)  # fmt: skip
 
+    @cache
     def target(name):
         moved = np.zeros_like(base)
         for line in gzip.open(data / f"targets/{name}.target.gz", "rt"):
