@@ -17,6 +17,7 @@ LARGEST = 2**30  # bytes of a file of text; a scan of 35,000 vertices has about 
 # In which a reference may be written that is no UTF-8, and what UTF-8 looks like after a copy that took it for these.
 _ENCODINGS = ("cp1252", "latin-1", "cp437", "cp850", "mac-roman", "cp1250", "cp1251", "gb18030", "shift-jis", "euc-kr")
 _WIDE = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
+_LONGEST_PATH = 4096  # bytes; of a longer reference the end alone can name a file
 _MOST_PACKED = 64  # times its size; coordinates of a scan are packed to a third or a quarter
 
 
@@ -139,6 +140,7 @@ def last_part(reference: str) -> str:
 def spellings(reference: str | bytes) -> list[str]:
     """The names that a reference may mean, the likeliest first: its last part, without quotes, %20 or ?query."""
     found = {}
+    reference = reference[-_LONGEST_PATH:]
     for text in [reference] if isinstance(reference, str) else _decoded(reference):
         name = last_part(text.strip().strip("\"'")).strip()
         found |= dict.fromkeys((name, unquote(name), re.split("[?#]", name)[0].strip()))

@@ -165,7 +165,9 @@ class _Document:
         lines, widths = self.lines[key], _WIDTHS[key]
         if lines.pattern() == lines.name.encode() + b" " * widths[0] + b"\n":
             text = lines.text.replace(lines.name.encode(), b" " * len(lines.name))
-            return self.numbers(lines, text, np.float64, finite=finite).reshape(-1, widths[0])
+            values = self.numbers(lines, text, np.float64, finite=finite)
+            if len(values) == len(lines.origin) * widths[0]:  # and so no two blanks stand side by side
+                return values.reshape(-1, widths[0])
         text = lines.blanked()
         found = words(text)
         counts = lines.counts(found)

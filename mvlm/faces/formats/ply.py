@@ -16,7 +16,17 @@ import numpy as np
 from mvlm.cache.files import replacing
 from mvlm.faces.formats.files import PictureWarning, picture_beside, unwrapped, without_end
 from mvlm.faces.formats.numbers import Misread, expect_polygons, fans, numbers
-from mvlm.faces.formats.ply_rows import Element, List, Property, Rows, ends_of_strips, lines_of, strips, without_remarks
+from mvlm.faces.formats.ply_rows import (
+    Element,
+    List,
+    Property,
+    Rows,
+    ends_of_strips,
+    lines_of,
+    shown,
+    strips,
+    without_remarks,
+)
 from mvlm.faces.formats.polygons import known, placed
 from mvlm.faces.mesh import Mesh
 
@@ -97,7 +107,7 @@ class _Document:
             case ["element", name, count] if re.fullmatch("[0-9]{1,10}", count):
                 if name in _WANTED and self.element(name):
                     return False
-                self.elements.append(Element(name, int(count), []))
+                self.elements.append(Element(name, len(self.elements) + 1, int(count), []))
                 self.parts += 1
                 return True
             case ["property", "list", length, kind, name] if self.elements:
@@ -127,7 +137,7 @@ class _Document:
         element = self.element(name)
         if element is None or element.count == 0 or not element.properties:
             return "none"
-        return ", ".join(item.name for item in element.properties)
+        return ", ".join(shown(item.name) for item in element.properties)
 
     # -- rows -------------------------------------------------------------------------------------------------------
 
@@ -184,7 +194,8 @@ class _Document:
         polygons, strip = (next((rows[name] for name in _POLYGONS if isinstance(rows.get(name), List)), None)
                            for rows in (faces, of_strips))
         if polygons is None and strip is None:
-            others = ", ".join(element.name for element in self.elements if element.name not in ("vertex", "face"))
+            names = (element.name for element in self.elements)
+            others = ", ".join(shown(name) for name in names if name not in ("vertex", "face"))
             raise self.error("element face", "rows with a list vertex_indices", self.said("face")
                              + (f", but elements {others}" if others else ": points without a surface?"))
         triangles = []

@@ -15,7 +15,13 @@ from typing import NamedTuple
 import numpy as np
 
 _WINDOW = 2**16  # units
+_WORD = re.compile(r"\w{1,60}")
 _COMMENT = re.compile(rb"(?:\A|(?<=[\r\n]))[ \t]*(?:comment|obj_info)\b")
+
+
+def shown(name: str) -> str:
+    """A name of the header, for errors: as it is if it is a word, else quoted and cut."""
+    return name if _WORD.fullmatch(name) else repr(name[:60])
 
 
 class Property(NamedTuple):
@@ -28,11 +34,18 @@ class Property(NamedTuple):
 
 @dataclass
 class Element:
-    """What a header says of an element."""
+    """What a header says of an element; `number` of the elements it is, from 1."""
 
     name: str
+    number: int
     count: int
     properties: list[Property]
+
+    def place(self, row: int | None = None) -> str:
+        """It, or a row of it, for errors: by its name if that is a word."""
+        if not _WORD.fullmatch(self.name):
+            return f"element {self.number}" if row is None else f"element {self.number}, row {row}"
+        return f"element {self.name}" if row is None else f"{self.name} {row}"
 
 
 class List(NamedTuple):
@@ -77,7 +90,7 @@ class Rows:
         if element.count * max(least, 1) > left:
             unit = "bytes" if self.order else "numbers"
             raise self.error(
-                f"element {element.name}",
+                element.place(),
                 f"{element.count} rows of at least {least} {unit}",
                 f"{left} {unit} to the end of the file",
             )
@@ -118,8 +131,8 @@ class Rows:
                     length = float(self.converted(self.units[None, at : at + head], item.length)[0])
                 if length is None or not 0 <= length * width <= len(self.units) - at - head or length != int(length):
                     raise self.error(
-                        f"{element.name} {row}",
-                        f"the length of the list {item.name}, within the file",
+                        element.place(row),
+                        f"the length of the list {shown(item.name)}, within the file",
                         "the end of the file" if length is None else f"{length:g}",
                     )
                 width = head + int(length) * width
@@ -154,7 +167,7 @@ class Rows:
             rows, last, at = rows + len(places), int(units[places[-1]]), int(ends[places[-1]])
             if at > len(self.units):
                 self.widths_of_row(element, last, rows - 1)  # says what is wrong with it
-                raise self.error(f"{element.name} {rows - 1}", "a whole row", "the end of the file")
+                raise self.error(element.place(rows - 1), "a whole row", "the end of the file")
         self.position = at
         return np.concatenate(pieces)
 
@@ -163,9 +176,9 @@ class Rows:
         first = int(np.searchsorted(self.lines, self.position))
         starts, stops = (self.lines[first + k :][: element.count] for k in (0, 1))
         if len(stops) < element.count:
-            raise self.error(f"element {element.name}", f"{element.count} lines", f"{len(stops)} of them")
+            raise self.error(element.place(), f"{element.count} lines", f"{len(stops)} of them")
         for row in np.flatnonzero(self.ends_of_rows(element, starts) > stops)[:1].tolist():
-            raise self.error(f"{element.name} {row}", "a whole row on its line", "the end of the line")
+            raise self.error(element.place(row), "a whole row on its line", "the end of the line")
         self.position = int(stops[-1])
         return starts
 

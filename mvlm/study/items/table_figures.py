@@ -44,7 +44,7 @@ def draw_ladder(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
     colours = dict(zip(titles, sns.color_palette("colorblind", len(titles)), strict=True))
     for panel, benchmark in zip(panels, present, strict=True):
         part = rows[rows["benchmark"] == benchmark]
-        # Colours as the palette has them: greyed, some lie on the edge between two bytes, and interpreters differ there.
+        # Colours of the palette as they are: greyed, some lie on the edge between two bytes; interpreters differ there.
         kept = {"alpha": 0.75, "saturation": 1}
         sns.barplot(part, x="mean", y="title", hue="title", order=titles, palette=colours, ax=panel, **kept)
         spread = [part["mean"] - part["low"], part["high"] - part["mean"]]

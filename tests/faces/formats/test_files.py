@@ -8,7 +8,7 @@ from unicodedata import normalize
 
 import pytest
 
-from mvlm.faces.formats.files import PictureWarning, picture_beside, read_text
+from mvlm.faces.formats.files import PictureWarning, picture_beside, read_text, spellings
 
 NAMES = {
     "as it is": ("skin.png", "skin.png"),
@@ -19,6 +19,7 @@ NAMES = {
     "a percent sign": ("50%20.png", "50%20.png"),
     "another machine's folder": (r"C:\scans\new\skin.png", "skin.png"),
     "a folder above": ("../../skin.png", "skin.png"),
+    "a way without end": ("x" * 10**6 + "/skin.png", "skin.png"),
     "an address": ("http://host/a%20b/my%20skin.png?v=3#top", "my skin.png"),
     "composed": (normalize("NFC", "gesicht_ä.png").encode(), normalize("NFD", "gesicht_ä.png")),
     "decomposed": (normalize("NFD", "Gesicht_Ä.png").encode(), normalize("NFC", "gesicht_ä.png")),
@@ -109,3 +110,7 @@ def test_what_is_no_whole_text_is_refused(tmp_path):
         path.write_bytes(data)
         with pytest.raises(ValueError, match=message):
             read_text(path)
+
+
+def test_a_name_without_end_is_cut_before_anything_is_made_of_it():
+    assert max(len(name) for reference in ("ä" * 10**6, b"\xe4" * 10**6) for name in spellings(reference)) <= 4096

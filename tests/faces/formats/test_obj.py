@@ -101,6 +101,9 @@ BROKEN = {
     "no faces": (V, "line 5: expected lines `f a b c`, found none"),
     "no vertices": ("f 1 2 3\n", "expected lines `v x y z`"),
     "two numbers": (swap("v 10 0 1.5", "v 10 0"), "line 2: expected 3 numbers in v, found 'v 10 0'"),
+    "three lines of two numbers, and no blank fewer": (
+        swap("v 10 0 1.5\nv 10 10 -2.25\nv 0 10 1e-3", "v 10 0 \nv 10  -2.25\nv 0  1e-3"),
+        "line 2: expected 3 numbers in v, found 'v 10 0 '"),
     "five numbers": (swap("v 10 0 1.5", "v 10 0 1 2 3"), "line 2: expected 3 numbers in v"),
     "one texture number": (swap("vt 0.5 1", "vt 0.5"), "line 8: expected 2 numbers in vt"),
     "a word": (swap("v 10 0 1.5", "v 10 0 x"), "line 2: expected a number in v, found 'x'"),
