@@ -10,10 +10,14 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from importlib import import_module
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mvlm.machine import expect_ray_caster
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -149,9 +153,15 @@ def follow(parent: int) -> None:
 
 
 def _timed(function: Callable[[Item], Result], item: Item) -> tuple[Result, float]:
-    import threadpoolctl
-
     expect_ray_caster()  # a task that reads scans would call each of them bad
     started = time.perf_counter()
-    with threadpoolctl.threadpool_limits(1):
+    with _pools(len(sys.modules)).limit(limits=1):
         return function(item), time.perf_counter() - started
+
+
+@lru_cache(maxsize=1)
+def _pools(modules: int) -> ThreadpoolController:  # noqa: ARG001
+    """The libraries with threads of their own; the search for them takes some ms, so it is made again after imports."""
+    import threadpoolctl
+
+    return threadpoolctl.ThreadpoolController()

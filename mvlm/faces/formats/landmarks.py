@@ -112,7 +112,7 @@ def write_bnd(landmarks: dict[str, np.ndarray], vertices: np.ndarray, path: Path
         raise ValueError(f"{path}: expected the {len(BND_NAMES)} landmarks of a .bnd file, "
                          f"missing or unknown: {', '.join(odd[:4])}{', ...' if len(odd) > 4 else ''}")
     points = np.array([landmarks[name] for name in BND_NAMES])
-    squares = ((points[:, None] - vertices[None]) ** 2).sum(axis=2)
+    squares = sum((points[:, None, axis] - vertices[:, axis]) ** 2 for axis in range(3))  # numpy's own sum is slow here
     nearest = squares.argmin(axis=1)
     distance = float(np.median(np.sqrt(squares.min(axis=1))))
     if distance > ON_MESH:
