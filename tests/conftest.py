@@ -8,6 +8,7 @@ together. No test depends on the order.
 
 from __future__ import annotations
 
+import functools
 import json
 import multiprocessing
 import pickle
@@ -145,3 +146,27 @@ def tiny_vit(tmp_path_factory: pytest.TempPathFactory) -> str:
         clip = open_clip.model.CLIP(24, tower, text)
     save_file({name: value.clone() for name, value in clip.state_dict().items()}, folder / "model.safetensors")
     return f"local-dir:{folder}"
+
+
+@pytest.fixture(scope="module")
+def drawn_once() -> Iterator[None]:
+    """Who is in each twin and what they do, drawn once for a whole module; usually a few at a time are kept."""
+    from mvlm.twins import rosters, twin
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_person", "_recording"):
+            patch.setattr(twin, name, functools.cache(getattr(twin, name).__wrapped__))
+        for name in ("scans", "sequences"):
+            patch.setattr(rosters, name, functools.cache(getattr(rosters, name)))
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_draws() -> Iterator[None]:
+    """Intervals by a bootstrap of a few hundred draws: there, and about right, in tests that ask for no more."""
+    from mvlm.measures import statistics, unweighted
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (statistics, unweighted):
+            patch.setattr(module, "DRAWS", 400)
+        yield

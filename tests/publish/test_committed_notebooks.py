@@ -4,7 +4,9 @@ More than 20 s: two dozen notebooks, with every method of the study on every ben
 own; the cells of the others in this process, where what they import is there already. All share one cache of records.
 """
 
+import functools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -14,17 +16,22 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.figure import Figure
 
+from mvlm.cache import keys
 from mvlm.publish import notebooks
 from mvlm.publish.declared import NOTEBOOKS
 from mvlm.publish.notebooks import run_notebook
 from mvlm.settings import ROOT, VARIABLES
+from mvlm.study import embeddings
 from mvlm.study.benchmarks import TABLES
+from mvlm.study.items import micro
 from mvlm.study.items.foundation import MEASURES, PROTOCOLS, cards
 from mvlm.study.items.summary import FOUNDATION, LEVELS, QUESTIONS, studied
 from mvlm.study.items.summary_inspections import KNOWS, LABELS, NAMES, ON, VIEWS
 from mvlm.study.methods import READINGS, TABLE_METHODS
 from mvlm.twins.export import export
 from mvlm.twins.twin import Twin
+
+pytestmark = pytest.mark.usefixtures("drawn_once", "few_draws")
 
 
 def execute_here(name: str, folder: Path, parameters: dict, executed: Path) -> None:
@@ -43,12 +50,26 @@ def execute_here(name: str, folder: Path, parameters: dict, executed: Path) -> N
     executed.write_text(text, encoding="utf-8")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def known() -> Iterator[None]:
+    """What every notebook asks anew is found once: the package's code, and the hash of the weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in ((keys, "package_at"), (embeddings, "file_hash")):
+            patch.setattr(module, name, functools.cache(getattr(module, name)))
+        yield
+
+
 @pytest.fixture
 def smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Runs a notebook at smoke size into a folder of its own; returns its outcome and that folder."""
 
     drawn = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda *to, **how: drawn(*to, **how | {"dpi": 40}))  # nobody looks at these
+
+    def cheaply(figure: Figure, *to, **how):  # nobody looks at these
+        figure.set_layout_engine(None)
+        drawn(figure, *to, **how | {"dpi": 40})
+
+    monkeypatch.setattr(Figure, "savefig", cheaply)
 
     def run(name: str, parameters: dict | None = None, *, kernel: bool = False, **settings: str):
         if not kernel:
@@ -87,12 +108,12 @@ def test_faces_and_views(smoke):
 
 
 def test_dynamic_images(smoke):
-    outcome, results = smoke("07-dynamic-images", {"SIZE": 24, "COUNTS": [2, 4], "LONGEST": 8, "PEOPLE": 6})
+    outcome, results = smoke("07-dynamic-images", {"SIZE": 24, "COUNTS": [2, 4], "LONGEST": 8, "PEOPLE": 4})
     assert outcome.ran and len(outcome.outputs) == 24
     turned = pd.read_csv(results / "figures/dynamic-following.csv").groupby("corpus")["most"].max()
     assert turned["BP4D"] > turned["BU-4DFE"]
     ceiling = pd.read_csv(results / "figures/dynamic-ceiling.csv")
-    assert len(ceiling) == 6 and ceiling["n"].tolist() == [36] * 3 + [48] * 3
+    assert len(ceiling) == 6 and ceiling["n"].tolist() == [24] * 3 + [32] * 3
     found = pd.read_csv(results / "figures/dynamic-convergence.csv")
     whole = found[found["count"] == found["frames"]]
     assert len(found) == 18 and len(whole) == 6 and (whole["correlation"] > 1 - 1e-9).all()
@@ -213,7 +234,9 @@ def test_distance(smoke):
     assert len(true) == 6 and (true["labels_right"] == 100).all()
 
 
-def test_micro_expressions(smoke):
+def test_micro_expressions(smoke, monkeypatch: pytest.MonkeyPatch):
+    for what in ("WINDOWS", "FRAMES"):  # the frames that are left name what is kept of them
+        monkeypatch.setattr(micro, what, 2)
     outcome, results = smoke("19-micro-expressions")
     cues = pd.read_csv(results / "tables/film-cues.csv").set_index("cue")
     assert outcome.ran and set(cues["data_kind"]) == {"twin"} and cues.loc["coded", "source"].startswith("absent")

@@ -18,6 +18,8 @@ from mvlm.study.methods import METHODS
 from mvlm.twins.export import export
 from mvlm.twins.twin import Twin, apex_frame
 
+pytestmark = pytest.mark.usefixtures("drawn_once", "few_draws")
+
 TWIN = Twin("4DME")
 
 

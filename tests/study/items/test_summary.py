@@ -16,6 +16,8 @@ from mvlm.study.items.summary_inspections import INSPECTED, KNOWS, LABELS, NAMES
 from mvlm.study.methods import TABLE_METHODS
 from tests.made_records import FOLDS, SUBJECTS, made_inspections, made_runs
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 @pytest.fixture(scope="module")
 def both() -> tuple[pd.DataFrame, pd.DataFrame]:
