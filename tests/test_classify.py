@@ -1,6 +1,7 @@
 """`mvlm classify`: one's own scans, and what is wrong with them, in one line."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,12 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def drawn_here(monkeypatch: pytest.MonkeyPatch):
+    """Pictures are drawn in this process: starting the one that does it takes longer than most tests."""
+    monkeypatch.setattr(command, "ProcessPoolExecutor", lambda count, **_: ThreadPoolExecutor(count))
+
+
 def test_scans_and_frames_get_their_verdicts(scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     out = tmp_path / "new" / "folder"
     given = [str(scans / name) for name in ("smile.wrl", "bare.ply", "surprise")]
@@ -62,6 +69,7 @@ def test_scans_and_frames_get_their_verdicts(scans: Path, tmp_path: Path, capsys
     assert np.allclose(np.array(shares).reshape(3, len(EMOTIONS)).sum(1), 100, atol=0.5)
 
 
+@pytest.mark.usefixtures("drawn_here")
 def test_scans_of_one_person_are_read_without_the_person(tmp_path: Path, capsys: pytest.CaptureFixture):
     twin = Twin("BU-3DFE")
     own = [scan for scan in twin.scans if scan.subject == "F0001" and scan.level == 4]
@@ -149,6 +157,7 @@ def test_frames_are_ordered_by_number_and_names_by_folder(tmp_path: Path):
     assert command._names(paths) == ["a-1", "b-1", "2", "a"]
 
 
+@pytest.mark.usefixtures("drawn_here")
 @pytest.mark.parametrize(
     ("name", "said"),
     [
