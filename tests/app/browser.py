@@ -25,7 +25,10 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --use-angle=swiftshader --enable-unsafe-swiftshader --disable-quic "
     "--no-first-run --disable-background-networking --disable-component-update --disable-sync"
 ).split()
-SECONDS = 300  # until a test gives up; a machine may have other work
+NO_WEBGL = """{ const get = HTMLCanvasElement.prototype.getContext;
+    HTMLCanvasElement.prototype.getContext = function (kind, ...told) {
+        return kind.includes('webgl') ? null : get.call(this, kind, ...told); }; }"""
+SECONDS = 120  # until a test gives up; a machine may have other work
 
 
 @contextmanager

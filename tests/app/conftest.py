@@ -35,26 +35,38 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
-@pytest.fixture
-def visit(server: str, browser: Browser) -> Iterator[Callable[[], Page]]:
-    """Opens the page as somebody new; that it asks nobody but its own server is looked at in the end."""
+@pytest.fixture(scope="module")
+def visit(server: str, browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens the page as somebody new; that it asks nobody but its own server is looked at in the end.
+
+    Only who looks at the head has `webgl`, which takes seconds of every visit where no graphics card is.
+    """
     contexts, elsewhere = [], []
 
     def note(address: str) -> None:
         if not address.startswith((server, server.replace("http", "ws", 1), "data:", "blob:")):
             elsewhere.append(address)
 
-    def opens() -> Page:
+    def opens(*, webgl: bool = False) -> Page:
         contexts.append(browser.new_context(viewport={"width": 1280, "height": 1100}))
         page = contexts[-1].new_page()
         page.set_default_timeout(1000 * own.SECONDS)
         page.on("request", lambda request: note(request.url))
         page.on("websocket", lambda socket: note(socket.url))
+        if not webgl:
+            page.add_init_script(own.NO_WEBGL)
         page.goto(server)
-        page.get_by_role("tab").first.wait_for()
+        page.get_by_text("Save the shape").wait_for(state="attached")  # laid out again with the model
+        page.locator("[data-test-script-state=notRunning]").wait_for()  # a click on what is replaced is lost
         return page
 
     yield opens
     for context in contexts:
         context.close()
     assert elsewhere == []
+
+
+@pytest.fixture(scope="module")
+def page(visit: Callable[..., Page]) -> Page:
+    """One visit that the tests of a file share, as it costs more than what they do there; none depends on another."""
+    return visit()

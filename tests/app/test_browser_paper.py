@@ -1,21 +1,20 @@
 """The tab "The paper" in a browser: from a number to where it comes from."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from mvlm.app import paper
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
-def opened(visit: Callable):
-    page = visit()
-    page.get_by_text("Save the shape").wait_for(state="attached")  # the page has been laid out again with the model
+
+def test_a_number_leads_to_its_sidecar_its_notebook_and_its_command_and_figures_have_words(page: Page):
     page.get_by_role("tab", name="The paper").click()
-    return page
-
-
-def test_a_number_leads_to_its_sidecar_its_notebook_and_its_command(visit: Callable):
-    page = opened(visit)
     panel = page.get_by_role("tabpanel", name="The paper")
     panel.get_by_role("heading", name="Table I: 3D expression recognition").wait_for()
+    panel.get_by_text("84.50", exact=True).wait_for(state="attached")  # drawn, on a canvas
     panel.get_by_test_id("stDataFrame").click(position={"x": 250, "y": 52})  # the first row's first number
     panel.get_by_text(paper.PRINTED).wait_for()
     for _ in range(3):
@@ -28,10 +27,6 @@ def test_a_number_leads_to_its_sidecar_its_notebook_and_its_command(visit: Calla
     assert panel.get_by_text("make tables", exact=True).is_visible()
     panel.get_by_text("The sidecar, results/tables/table1.json").click()
     panel.get_by_text("content_key").wait_for()
-
-
-def test_figures_have_words_for_who_cannot_see_them(visit: Callable):
-    page = opened(visit)
-    page.get_by_text("Figures of the paper", exact=True).click()
-    page.get_by_alt_text("Fig. 3, of “Figures 3 and 6: what each part is worth”").wait_for()
-    page.get_by_text("make figures", exact=True).wait_for()
+    panel.get_by_text("Figures of the paper", exact=True).click()
+    panel.get_by_alt_text("Fig. 3, of “Figures 3 and 6: what each part is worth”").wait_for()
+    panel.get_by_text("make figures", exact=True).wait_for()

@@ -1,8 +1,11 @@
 """The tab "A scan" in a browser, as a person uses it."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +14,9 @@ from mvlm.faces.corpora.items import EMOTIONS
 from mvlm.faces.formats.by_extension import write_mesh
 from mvlm.twins.twin import Twin
 from tests.app.test_uploads import SCAN, zipped
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 WORD = re.compile(f"^({'|'.join(EMOTIONS)}|at rest)$")
 
@@ -30,38 +36,47 @@ def nothing_is_kept(scratch: Path) -> Iterator[None]:
     assert [path.name for path in scratch.iterdir() if path.name.startswith("mvlm-")] == []
 
 
-def upload(page, *files: tuple[str, bytes]) -> None:
+@pytest.fixture
+def own(page: Page) -> Iterator[Page]:
+    """The page of the file, where files of one's own are asked for; they are taken back in the end."""
     page.get_by_role("radio", name="files of my own").check(force=True)
-    given = [{"name": name, "mimeType": "", "buffer": data} for name, data in files]
-    page.locator("input[type=file]").first.set_input_files(given)
+    yield page
+    remove = page.get_by_role("button", name="Remove")
+    for _ in range(remove.count()):
+        remove.first.click()
+    remove.wait_for(state="detached")
+
+
+def upload(page: Page, name: str, data: bytes) -> None:
+    page.locator("input[type=file]").first.set_input_files([{"name": name, "mimeType": "", "buffer": data}])
 
 
 def test_a_newcomer_sees_a_face_read_at_once(visit: Callable):
-    page = visit()
+    page = visit(webgl=True)
     page.get_by_role("heading", name="Which words fit this face?").wait_for()
     page.get_by_role("heading", name=WORD).wait_for()
     for name in ("front", "left", "right"):
         page.get_by_alt_text(f"{name} view of F0001_HA04WH.ply, bright where it speaks for").wait_for()
     assert page.get_by_role("table", name="probabilities").get_by_role("row").count() == len(EMOTIONS) + 1
     assert page.get_by_text("nobody was scanned").is_visible()
-    page.get_by_label("The surface of F0001_HA04WH.ply in three dimensions").wait_for()
+    head = page.get_by_label("The surface of F0001_HA04WH.ply in three dimensions")
+    head.locator("canvas").wait_for()
+    assert head.get_by_text("WebGL").count() == 0  # plotly would say that there is none
 
 
-def test_a_scan_of_ones_own_gets_its_verdict_and_sentences(visit: Callable, scan: bytes):
-    page = visit()
-    upload(page, ("My face.wrl", scan))
-    page.get_by_text("fits My face.wrl best").wait_for()
-    page.get_by_role("combobox", name="What in the views speaks for").fill("at rest")
-    page.keyboard.press("Enter")
-    page.get_by_alt_text("front view of My face.wrl, bright where it speaks for at rest").wait_for()
-    page.get_by_label("Sentences of your own").fill("a surprised face\na face like an elephant")
-    page.keyboard.press("Control+Enter")
-    page.get_by_text("the model has learnt nothing of “like”, “elephant”.").wait_for()
-    assert page.get_by_role("table", name="cosines").get_by_role("row").count() == 5
+def test_a_scan_of_ones_own_gets_its_verdict_and_sentences(own: Page, scan: bytes):
+    upload(own, "My face.wrl", scan)
+    own.get_by_text("fits My face.wrl best").wait_for()
+    own.get_by_role("combobox", name="What in the views speaks for").fill("at rest")
+    own.keyboard.press("Enter")
+    own.get_by_alt_text("front view of My face.wrl, bright where it speaks for at rest").wait_for()
+    own.get_by_label("Sentences of your own").fill("a surprised face\na face like an elephant")
+    own.keyboard.press("Control+Enter")
+    own.get_by_text("the model has learnt nothing of “like”, “elephant”.").wait_for()
+    assert own.get_by_role("table", name="cosines").get_by_role("row").count() == 5
 
 
-def test_bad_files_are_refused_in_words_whatever_they_are_called(visit: Callable):
-    page = visit()
+def test_bad_files_are_refused_in_words_whatever_they_are_called(own: Page):
     called = "![x](https:elsewhere.invalid).exe"
     bad = {
         called: (b"MZ", f"{called}: expected a scan"),
@@ -70,23 +85,24 @@ def test_bad_files_are_refused_in_words_whatever_they_are_called(visit: Callable
         "small.obj": (SCAN, "small.obj: expected a face in millimetres"),
     }
     for name, (data, said) in bad.items():
-        upload(page, (name, data))
-        page.get_by_role("alert").filter(has_text=said).wait_for()
-        page.get_by_role("button", name="Remove").first.click()
-        page.get_by_role("alert").wait_for(state="detached")
+        upload(own, name, data)
+        own.get_by_role("alert").filter(has_text=said).wait_for()
+        own.get_by_role("button", name="Remove").first.click()
+        own.get_by_role("alert").wait_for(state="detached")
 
 
-def test_two_browsers_at_once_both_get_their_answers(visit: Callable, scan: bytes):
-    pages = [visit(), visit()]
+def test_two_browsers_at_once_both_get_their_answers(visit: Callable, own: Page, scan: bytes):
+    pages = [own, visit()]
+    pages[1].get_by_role("radio", name="files of my own").check(force=True)
     for number, page in enumerate(pages):
-        upload(page, (f"face {number}.wrl", scan))
+        upload(page, f"face {number}.wrl", scan)
     for number, page in enumerate(pages):
         page.get_by_text(f"fits face {number}.wrl best").wait_for()
         assert page.get_by_text(f"face {1 - number}.wrl").count() == 0
 
 
-def test_the_keyboard_is_enough(visit: Callable):
-    page = visit()
+def test_the_keyboard_is_enough(page: Page):
+    page.get_by_role("radio", name="an example").check(force=True)
     page.get_by_role("heading", name=WORD).wait_for()
     page.get_by_role("tab", name="A scan").focus()
     page.keyboard.press("Tab")
