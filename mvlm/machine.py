@@ -114,7 +114,7 @@ def command(main: Callable[..., int | None], *arguments: object) -> NoReturn:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush has somewhere to go
+        _drop_output()
         status = 128 + signal.SIGPIPE
     except Exception as error:
         said = reason(error)
@@ -122,7 +122,17 @@ def command(main: Callable[..., int | None], *arguments: object) -> NoReturn:
             raise
         print(" ".join(said.split()), file=sys.stderr)
         status = 1
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OSError:  # it is what found no room
+            _drop_output()
     sys.exit(status)
+
+
+def _drop_output() -> None:
+    """Lets what is still to be written go nowhere: Python writes it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _loads(library: str) -> bool:

@@ -114,7 +114,9 @@ def test_a_terminal_that_lacks_a_letter_shows_its_nearest(encoding: str, written
     assert (done.returncode, done.stdout.strip(), done.stderr.strip()) == (0, written, written)
 
 
-def test_a_reader_that_has_enough_and_closed_streams_are_no_error():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_enough_and_closed_streams_are_no_error(monkeypatch: pytest.MonkeyPatch, unbuffered: str):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)  # else the last bytes are written as Python ends
     done = said("print('line\\n' * 100000)", shell="{} | head -n 1; exit ${{PIPESTATUS[0]}}")
     assert (done.returncode, done.stdout, done.stderr) == (141, b"line\n", b"")
     done = said("print('said')", shell="{} <&- >&- 2>&-")
