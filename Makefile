@@ -95,7 +95,7 @@ test: $(READY) ## ruff, import-linter (the order of rooms), the whole suite with
 	@$(PY) -m ruff check .
 	@said=$$(.venv/bin/lint-imports --no-cache) || { echo "$$said"; exit 1; }
 	@mkdir -p runs
-	@$(PY) -m slipcover --source mvlm --json --out $(COVERAGE) -m pytest -n 2 --dist loadgroup --durations 10
+	@$(PY) -m slipcover --source mvlm --json --out $(COVERAGE) -m pytest -n 2 --dist loadscope --durations 10
 	@$(PY) -m slipcover --merge $(COVERAGE) --out $(COVERAGE) --skip-covered --fail-under $(COVERED)
 
 app: $(READY) ## the live page on this machine, in the browser; Ctrl-C ends it

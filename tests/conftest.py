@@ -28,6 +28,8 @@ import pytest
 from tests.app.browser import NO_BROWSER
 
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+
     from mvlm.ranks.launch import Devices
 
 TESTS = Path(__file__).parent
@@ -38,21 +40,51 @@ PROCESSES = """study/test_full_profile ranks/test_launch training/test_towers ca
 # What processes of the tests' own begin with; DDP needs the first.
 PRELOADED = """torch._dynamo mvlm.training.towers open_clip distributed mvlm.study.runs sklearn.linear_model""".split()
 LONGEST = ("publish/test_committed_notebooks", "processes")
+WORKERS: dict[str, set[str]] = {}  # who did each group, as the one process knows that hands out the work
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
+def group(nodeid: str) -> str:
+    """What one worker does alone: a file of tests, or all that own processes, or all that use the browser."""
+    name = nodeid.partition("::")[0].removeprefix("tests/").removesuffix(".py")
+    return "browser" if name.startswith("app/test_browser") else "processes" if name in PROCESSES else name
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def group(item: pytest.Item) -> str:
-        name = item.path.relative_to(TESTS).with_suffix("").as_posix()
-        return "browser" if name.startswith("app/test_browser") else "processes" if name in PROCESSES else name
+    items.sort(key=lambda item: group(item.nodeid) not in LONGEST)  # stable: the others stay in their order
 
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: group(item) not in LONGEST)  # stable: the others stay in their order
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer):
+    """By `group`. The groups of xdist 3.8 itself, written into the tests' ids, are lost on pytest 9.2 without a word."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Grouped(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    config.option.loadscopereorder = False  # in the order of the items, not by how many there are
+    return Grouped(config, log)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if (worker := getattr(report, "worker_id", None)) is not None:
+        WORKERS.setdefault(group(report.nodeid), set()).add(worker)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _split():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _split() -> list[str]:
+    """Groups that two workers did, each with fixtures of its own."""
+    return [name for name, workers in WORKERS.items() if len(workers) > 1]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for all that were skipped for lack of a browser."""
+    """One line for all that were skipped for lack of a browser, and one for groups that fell apart."""
+    if split := _split():
+        terminalreporter.write_line(f"expected one worker for each group, found two for {', '.join(split)}", red=True)
     skipped = [of for of in terminalreporter.stats.get("skipped", ()) if NO_BROWSER in str(of.longrepr)]
     if skipped:
         terminalreporter.write_line(f"{len(skipped)} tests of the page in a browser skipped: {NO_BROWSER}")
