@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer):
-    """By `group`. The groups of xdist 3.8 itself, written into the tests' ids, are lost on pytest 9.2 without a word."""
+    """By `group`. Those of xdist 3.8 itself, written into the ids of tests, are lost on pytest 9.2 without a word."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Grouped(LoadScopeScheduling):
