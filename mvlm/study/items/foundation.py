@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
@@ -263,6 +263,18 @@ def cards(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
     return {title: json.loads(path.read_text(encoding="utf-8")) for title, path in there.items()}
 
 
+def columns_of(titles: Collection[str]) -> tuple[list[str], str]:
+    """Which foundations have a column, in the order of `FOUNDATIONS`, and a sentence on the others, "" without any.
+
+    Args:
+        titles: what was measured learnt from.
+    """
+    there = set(titles)
+    rest = [title for title in FOUNDATIONS.values() if title not in there]
+    said = f"Not pretrained and measured here: {'; '.join(rest)}." if rest else ""
+    return [title for title in FOUNDATIONS.values() if title in there], said
+
+
 def foundation_table(known: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Cards, by what the foundation learnt from, as rows with `COLUMNS`."""
     import pandas as pd
@@ -295,20 +307,21 @@ def render_foundation(frame: pd.DataFrame) -> list[Part]:
     import pandas as pd
 
     rows = []
+    columns, rest = columns_of(frame["pretrained_on"])
     keys = ["asked_about", "measure", "data_kind"]
     for (about, measure, kind), group in frame[frame["unit"].isna()].groupby(keys, sort=False):
         row = {"Asked about": f"{about} ({kind})" if kind == "twin" else about, "Measure": measure}
         values = {cell["pretrained_on"]: _shown(cell) for cell in group.to_dict("records")}
-        row |= {f"pretrained on {title}": values.get(title, "absent") for title in FOUNDATIONS.values()}
+        row |= {f"pretrained on {title}": values.get(title, "absent") for title in columns}
         guess = group["chance"].iloc[0]
         rows.append(row | {"Chance": "–" if pd.isna(guess) else f"{guess:.1f}"})
     note = (
         "Percent, of the frozen model on the mean view, nothing adapted [95 % interval, bootstrap over subjects]. "
         "Strangers are random faces of head variants that neither the pretraining nor any twin has; moving ones are "
-        "dynamic images. All foundations are of one recipe but for what the column names; the first one is shipped. "
-        "The linear probe is fitted on labelled training subjects: it tells what the embedding holds, whatever the "
-        "prompts make of it. Absent: not pretrained and measured."
-    )
+        "dynamic images. All foundations are of one recipe but for what the column names; the one of still and moving "
+        "faces is shipped. The linear probe is fitted on labelled training subjects: it tells what the embedding "
+        f"holds, whatever the prompts make of it. {rest}"
+    ).strip()
     known = Part("What foundations know, by what they were pretrained on", pd.DataFrame(rows), note)
     return [known, *_unit_parts(frame[frame["unit"].notna()])]
 

@@ -19,7 +19,7 @@ from mvlm.settings import Settings
 from mvlm.study.benchmarks import BENCHMARKS
 from mvlm.study.items.differences import AGAINST, difference
 from mvlm.study.items.fig3_fig6 import ASKED, ways
-from mvlm.study.items.foundation import FOUNDATIONS, PROTOCOLS, cards
+from mvlm.study.items.foundation import PROTOCOLS, cards, columns_of
 from mvlm.study.items.summary_inspections import (
     ACCURACY,
     AND_SEEDS,
@@ -239,9 +239,10 @@ def render_summary(frame: pd.DataFrame) -> list[Part]:
     for title, rows in frame.groupby("question", sort=False):
         kinds = f"Data kind {', '.join(rows['data_kind'].unique())}, profile {', '.join(rows['profile'].unique())}."
         if title == FOUNDATION:
-            columns = {name: name for name in FOUNDATIONS.values()}
-            cells = _crossed(rows, {"benchmark": "Benchmark", "measure": "Measure"}, "title", columns)
-            note = f"Percent [95 % interval, {BOOTSTRAP}] of the frozen model. Absent: not measured. {kinds}"
+            columns, rest = columns_of(rows["title"])
+            keys = {"benchmark": "Benchmark", "measure": "Measure"}
+            cells = _crossed(rows, keys, "title", dict(zip(columns, columns, strict=True)))
+            note = f"Percent [95 % interval, {BOOTSTRAP}] of the frozen model. {f'{rest} {kinds}'.strip()}"
         elif title in {question.title for question in QUESTIONS}:
             what = rows["measure"].where(rows["against"].isna() | (rows["against"] == ""), "above " + rows["against"])
             keys = {"title": "Method", "supervision": "Supervision", "knows": "Knows", "what": "Measure"}

@@ -92,7 +92,7 @@ def test_the_command_writes_cards_beside_one_another(monkeypatch, tmp_path: Path
         foundation.cards(tmp_path)
 
 
-def test_the_table_shows_both_foundations_and_says_which_one_is_absent():
+def test_the_table_shows_both_foundations_and_says_which_were_not_measured():
     both = {"still and moving faces": card(0.8), "still faces alone": card(0.3)}
     frame = foundation.foundation_table(both)
     assert list(frame.columns) == list(foundation.COLUMNS)
@@ -102,9 +102,12 @@ def test_the_table_shows_both_foundations_and_says_which_one_is_absent():
     assert frame.loc[frame["data_kind"] == "strangers", "low"].isna().all()
     (part,) = foundation.render_foundation(frame)
     shown = part.cells.set_index(["Asked about", "Measure"]).loc[("BU-4DFE (twin)", "linear probe")]
-    assert shown.tolist() == ["80.0 [70.0, 90.0]", "30.0 [20.0, 40.0]", "absent", "absent", "16.7"]
+    assert shown.tolist() == ["80.0 [70.0, 90.0]", "30.0 [20.0, 40.0]", "16.7"]
+    assert part.note.endswith("measured here: " + "; ".join(list(foundation.FOUNDATIONS.values())[2:]) + ".")
     (part,) = foundation.render_foundation(frame[frame["pretrained_on"] == "still faces alone"])
-    assert set(part.cells["pretrained on still and moving faces"]) == {"absent"}
+    assert [name for name in part.cells if "pretrained" in name] == ["pretrained on still faces alone"]
+    everywhere = foundation.foundation_table(dict.fromkeys(foundation.FOUNDATIONS.values(), card(0.8)))
+    assert "measured here" not in foundation.render_foundation(everywhere)[0].note
     drawing = draw_foundation(frame, foundation.COLUMNS)
     assert len(drawing.figure.axes) == 2 and set(drawing.frame["data_kind"]) == {"twin"}
     assert list(drawing.columns) == list(drawing.frame.columns)
