@@ -33,7 +33,7 @@ _FULL = re.compile(r"No space left on device|\d+ requested and \d+ written")  # 
 _ADVICE = {
     errno.ENOSPC: "nothing is left half written; with more room, the same command goes on",
     errno.EDQUOT: "nothing is left half written; with more room, the same command goes on",
-    errno.EROFS: "use a checkout that can be written",
+    errno.EROFS: "name another, or use a checkout that can be written",
     errno.EMFILE: "a higher `ulimit -n` or fewer JOBS= may help",
     errno.ENFILE: "fewer JOBS= may help",
 }

@@ -46,8 +46,8 @@ FEW = (
     "alone, so that the plain verdict stands beside."
 )
 SAME = (
-    "These scans look alike: what they have in common is taken for the person and removed, an expression too (of three "
-    "smiles no smile is left), so that the plain verdict stands beside."
+    "These scans look alike: what they have in common would be taken for the person and removed, an expression too (of "
+    "three smiles no smile would be left), so that nobody is removed and the verdict is the plain one."
 )
 
 
@@ -73,11 +73,16 @@ class Reader(NamedTuple):
         return self.discriminant.posterior(centred_on_few(rows, beside, self.mean))
 
     def doubts(self, rows: np.ndarray) -> tuple[str, ...]:
-        """In words, why to doubt what is read of scans (K, D) of one person: they are few, or look alike."""
+        """In words, why to doubt what is read of scans (K, D) of one person: they look alike, or are few."""
+        if self.alike(rows):
+            return (SAME,)
         count = len(rows)
-        few = (FEW.format(count=count, fewest=FEWEST),) if count < FEWEST else ()
-        alike = count > 1 and spread(rows) < self.least[min(count, MOST) - 2]
-        return (*few, SAME) if alike else few
+        return (FEW.format(count=count, fewest=FEWEST),) if count < FEWEST else ()
+
+    def alike(self, rows: np.ndarray) -> bool:
+        """Whether scans (K, D) of one person show the same, so that to remove what they share would remove that."""
+        count = len(rows)
+        return bool(count > 1 and spread(rows) < self.least[min(count, MOST) - 2])
 
     def misfit(self, model: MultiviewVLM, chosen: Settings) -> str:
         """Why it cannot read what a model makes of views, in words; empty if it can."""

@@ -1,6 +1,7 @@
 """`mvlm classify`: one's own scans, and what is wrong with them, in one line."""
 
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -110,6 +111,34 @@ def test_a_folder_is_a_person_and_files_are_one(tmp_path: Path):
     scans, persons = verdicts.people([tmp_path / name for name in ("x.wrl", "b", "a", "a/1.ply")])
     assert [path.name for path in scans] == ["x.wrl", "2.obj", "10.obj", "1.ply", "1.ply"]
     assert persons == ["", str(tmp_path / "b"), str(tmp_path / "b"), str(tmp_path / "a"), ""]
+
+
+def test_scans_that_look_alike_are_read_as_they_are(scans: Path):
+    smile = scans / "bare.ply"
+    alike = classify([smile] * 3, Settings(), persons=[""] * 3)
+    (plain,) = classify([smile], Settings())
+    assert all(of.without is None and of.doubts == (one_person.SAME,) and of.best == plain.best for of in alike)
+    assert "with the person removed" not in page.report(alike[0])
+
+
+def test_pictures_of_scans_of_one_name_have_names_of_their_own(tmp_path: Path):
+    *paths, odd = [tmp_path / name for name in ("a/1.wrl", "a/1.obj", "b/1.obj", "b/2.obj", "1.wrl.obj")]
+    odd.touch()
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert command._names(paths[2:]) == ["1", "2"] and command._names(paths[:2]) == ["1.wrl", "1.obj"]
+    assert command._names(paths[1:3]) == ["a-1", "b-1"]
+    assert command._names(paths) == ["1.wrl", "a-1.obj", "b-1", "2"]
+    with pytest.raises(ValueError, match="expected scans that differ in name or folder, found two"):
+        command._names([odd, *paths[:2]])  # by its extension one would be what the other is without
+
+
+def test_a_recording_in_which_nothing_moves_says_so(scans: Path, tmp_path: Path):
+    for number in range(3):
+        shutil.copy(scans / "bare.ply", tmp_path / f"{number}.ply")
+    still, moving = classify([tmp_path, scans / "surprise"], Settings())
+    assert "they hardly differ" in still.looked.kind and "differ" not in moving.looked.kind
 
 
 def test_the_picture_names_its_views():

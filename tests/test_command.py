@@ -98,7 +98,7 @@ def test_views_are_those_that_project_makes(scan: Path, tmp_path: Path, capsys: 
 
 
 def test_check_as_data(tmp_path: Path, capsys: pytest.CaptureFixture):
-    assert main(["check", str(tmp_path), "--json"]) == 1
+    assert main(["check", str(tmp_path), "--json"]) == 2
     assert "expected one of BU-3DFE" in capsys.readouterr().err
     (tmp_path / "BU-3DFE").mkdir()
     status, out = said("check", tmp_path, "--json")

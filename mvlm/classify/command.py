@@ -121,12 +121,13 @@ def _print(found: Mapping[str, Any]) -> None:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """A name for each picture: that of the scan, with its folder's before it where two are alike."""
-    stems = [path.resolve().stem if path.is_file() else path.resolve().name for path in paths]
-    count = Counter(stems)
-    parents = [path.resolve().parent.name for path in paths]
-    names = [s if count[s] == 1 else f"{parent}-{s}" for parent, s in zip(parents, stems, strict=True)]
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
-        raise ValueError(f"{twice[0]}: expected scans that differ in name or folder, found two; give them apart")
-    return names
+    """A name for each picture: that of the scan, and where two are alike with its extension, its folder, or both."""
+    whole = [path.resolve() for path in paths]
+    names = [(path.stem if path.is_file() else path.name, path.name) for path in whole]
+    ways = [(*own, *(f"{path.parent.name}-{name}" for name in own)) for path, own in zip(whole, names, strict=True)]
+    count = [Counter(found) for found in zip(*ways, strict=True)]
+    chosen = [next((n for n, of in zip(way, count, strict=True) if of[n] == 1), way[-1]) for way in ways]
+    for path, name in zip(paths, chosen, strict=True):
+        if chosen.count(name) > 1:
+            raise ValueError(f"{path}: expected scans that differ in name or folder, found two; give them apart")
+    return chosen

@@ -21,8 +21,9 @@ LINES, LINE = 4, 0.16  # lines of words below a picture of the usual height, and
 WITHOUT, PLAIN = "with the person removed", "plain"
 ABOUT = (
     "{name} compares the shape of a face with sentences such as \u201ca smiling face\u201d{origin} "
-    "It must choose among {count} emotions, a face at rest too; whether it is at rest is asked beside, and often told "
-    "wrongly. The numbers say which words fit best, in the eyes of this model. They do not measure what anybody feels."
+    "It always chooses among {count} emotions (six where the person is removed), also for a face at rest; whether it "
+    "is at rest is a question of its own, often answered wrongly. The numbers say which words fit best, in the eyes of "
+    "this model. They do not measure what anybody feels."
 )
 ORIGIN = {MODEL: " and has learnt from synthetic faces alone, so that on scanned ones it may well be wrong."}
 REST = "It may be at rest, and show none of these (beside them, rest has {:.0f} %)."

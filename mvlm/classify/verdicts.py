@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 KINDS = (".wrl", ".obj", ".bnt", ".ply")
 SIDE = 256  # pixels of a view that is drawn; the model sees its own size
 ACROSS = (80.0, 600.0)  # mm that scans of faces and of heads measure
+STILL = 1.0  # grey levels, the mean of the pixels' deviations over the frames; films of the twins have 2.7 and more
 UNITS = {"metres": 1000.0, "centimetres": 10.0, "micrometres": 0.001}
 
 
@@ -60,7 +61,7 @@ class Verdict(NamedTuple):
         heat: (V, S, S) in [0, 1], what speaks for `best`.
         rest: probability of a face at rest, were that a further class.
         without: (6,) of `mvlm.one_person.CLASSES`, with the person removed; None where nothing is known of who it is,
-            or what removes the person does not fit the model.
+            all scans of the person look alike, or what removes the person does not fit the model.
         doubts: in words, why to doubt that, or why there is none.
     """
 
@@ -120,7 +121,7 @@ def judged(
     without, doubts = [None] * len(images), [()] * len(images)
     if persons is not None:
         without, doubts = _without_persons(model, aggregate(views.numpy()), np.asarray(persons), chosen)
-    target = np.argmax(probabilities if without[0] is None else without, 1)
+    target = np.array([(of if own is None else own).argmax() for of, own in zip(probabilities, without, strict=True)])
     heat = grad_cam(model, images, EMOTIONS, target).heat
     return [Verdict(*of) for of in zip(looked, probabilities, heat, rest, without, doubts, strict=True)]
 
@@ -133,19 +134,19 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 def _without_persons(
     model: MultiviewVLM, rows: np.ndarray, persons: np.ndarray, chosen: Settings
 ) -> tuple[list[np.ndarray | None], list[tuple[str, ...]]]:
-    """Probabilities with the person removed, and doubts, of each of unit rows (N, D); None for what does not fit."""
+    """Probabilities with the person removed, and doubts, of each of unit rows (N, D); None where nobody is removed."""
     from mvlm import one_person
 
     reader = one_person.load()
     if misfit := reader.misfit(model, chosen):
         return [None] * len(rows), [(misfit,)] * len(rows)
-    without, doubts = np.empty((len(rows), len(one_person.CLASSES))), [()] * len(rows)
+    without, doubts = [None] * len(rows), [()] * len(rows)
     for person in np.unique(persons):
         own = np.flatnonzero(persons == person)
-        without[own] = reader.read(rows[own])
-        for place in own:
-            doubts[place] = reader.doubts(rows[own])
-    return list(without), doubts
+        read = repeat(None) if reader.alike(rows[own]) else reader.read(rows[own])
+        for place, of in zip(own, read, strict=False):
+            without[place], doubts[place] = of, reader.doubts(rows[own])
+    return without, doubts
 
 
 def look(path: Path, frames: Sequence[Path], chosen: Settings, size: int) -> Looked:
@@ -170,7 +171,11 @@ def views_of(frames: Sequence[Path], chosen: Settings, sizes: Sequence[int]) -> 
         lost = lost or is_lost(mesh, pose)
         for size, pictures in zip(sizes, views, strict=True):
             pictures.append(_shown(frames[place], mesh, pose, chosen, size))
-    kind = "a scan" if len(frames) == 1 else f"{len(places)} of {len(frames)} frames, as one dynamic image"
+    kind = "a scan"
+    if len(frames) > 1:
+        kind = f"{len(places)} of {len(frames)} frames, as one dynamic image"
+        if np.std(views[0], axis=0).mean() < STILL:
+            kind += ", which says little: they hardly differ, and it shows what moves"
     return [dynamics.dynamic_image(np.stack(pictures)) for pictures in views], kind, lost
 
 

@@ -7,7 +7,7 @@ OK    as published
 NOTE  differs from the publication, or could not be measured; work goes on, and the line says what follows from it
 LOOK  results would be wrong or missing; the line below says what to do
 
-Exit status: 0, 1 with any LOOK or without any corpus, 2 for a wrong command line.
+Exit status: 0, 1 with any LOOK or on a machine that lacks something, 2 for a wrong command line or no corpus there.
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
         found = look(folder)
     except OSError as error:
         print(_shown(str(error)), file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, FileNotFoundError) else 1
     if chosen.json:
         print(json.dumps({name: [of._asdict() for of in findings] for name, findings in found.items()}, indent=1))
     else:

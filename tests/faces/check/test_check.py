@@ -180,8 +180,8 @@ def test_a_picture_that_is_none(tmp_path, content):
 
 
 def test_folders_that_hold_no_corpus_or_a_contradiction(tmp_path, capsys):
-    assert main([str(tmp_path / "none")]) == 1 and "no such folder" in capsys.readouterr().err
-    assert main([str(tmp_path)]) == 1
+    assert main([str(tmp_path / "none")]) == 2 and "no such folder" in capsys.readouterr().err
+    assert main([str(tmp_path)]) == 2
     assert "expected one of BU-3DFE, Bosphorus, BU-4DFE, BP4D, 4DME" in capsys.readouterr().err
     for name in ("001.obj", "0001.obj"):
         (tmp_path / "BP4D/F001/T1").mkdir(parents=True, exist_ok=True)
@@ -247,7 +247,7 @@ def test_names_of_any_letters_are_shown_on_any_terminal(tmp_path, letters, shown
 
 def test_a_folder_whose_name_cannot_be(capsys):
     for name in ("x" * 5000, "a\nb", os.fsdecode(b"f\xfcr")):
-        assert main([name]) == 1
+        assert main([name]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
