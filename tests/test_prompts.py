@@ -1,7 +1,6 @@
 """The prompt banks: what they must hold, how they are handed out and keyed, and how a broken file is reported."""
 
 import csv
-import hashlib
 import shutil
 
 import numpy as np
@@ -20,7 +19,7 @@ PHRASES = (
     "lips tightened,lips pressed together,lips parted,jaw dropped,mouth wide open"
 ).split(",")
 
-WERE = "734a4a4035f39a70"  # SHA-256 of the prompts that all results were made with
+WORDED, ACTED = 9, 5  # prompts of an emotion in everyday words, and by actions, at least
 
 
 def is_action(prompt):
@@ -30,23 +29,15 @@ def is_action(prompt):
 def test_every_emotion_has_prompts_of_both_kinds():
     bank = prompts.bank()
     assert tuple(bank) == (*prompts.EMOTIONS, NEUTRAL)
-    assert {len(own) for own in bank.values()} == {14}
-    assert not any(map(is_action, bank.pop(NEUTRAL)))
-    for own in bank.values():
+    rest = bank.pop(NEUTRAL)
+    assert len(rest) >= WORDED + ACTED and not any(map(is_action, rest))
+    for emotion, own in bank.items():
         actions = sum(map(is_action, own))
-        assert len(own) >= 12
-        assert 1 / 4 < actions / len(own) < 1 / 2
+        assert actions >= ACTED and len(own) - actions >= WORDED, emotion
 
 
 def test_the_prompts_of_the_paper_are_there():
     assert {"a smiling face", "a happy individual", "a person smiling"} <= set(prompts.bank()["happiness"])
-
-
-def test_the_own_prompts_of_the_emotions_are_what_they_were():
-    texts, classes = prompts.prompts_for(prompts.EMOTIONS)
-    assert texts == prompts.prompts_for(prompts.EMOTIONS, prompts.OWN)[0] and len(texts) == 112
-    assert hashlib.sha256("\n".join(texts).encode()).hexdigest().startswith(WERE)
-    np.testing.assert_array_equal(classes, np.repeat(np.arange(8), 14))
 
 
 @pytest.mark.parametrize("name", prompts.BANKS)
@@ -128,7 +119,7 @@ def test_words_are_simple():
 def test_prompts_for_indexes_the_emotions_asked_for():
     texts, classes = prompts.prompts_for(["pain", "anger"])
     bank = prompts.bank()
-    assert texts == bank["pain"] + bank["anger"]
+    assert texts == bank["pain"] + bank["anger"] == prompts.prompts_for(["pain", "anger"], prompts.OWN)[0]
     np.testing.assert_array_equal(classes, [0] * len(bank["pain"]) + [1] * len(bank["anger"]))
 
 
@@ -146,11 +137,11 @@ def test_the_bank_given_out_is_a_copy():
     ("change", "message"),
     [
         (lambda rows: [["emotion", "text"], *rows[1:]], "line 1: expected the columns emotion,prompt"),
-        (lambda rows: [*rows, ["angr", "an angry head"]], "line 128: unknown emotion 'angr'.*'anger'"),
-        (lambda rows: [*rows, ["anger", " "]], "line 128: expected one prompt"),
-        (lambda rows: [*rows, ["anger"]], "line 128: expected one prompt"),
-        (lambda rows: [*rows, ["anger", "an angry", "mad head"]], "line 128: expected one prompt"),
-        (lambda rows: [*rows, ["pain", "an  angry face"]], "line 128: the prompt 'an angry face' .* line 2"),
+        (lambda rows: [*rows, ["angr", "an angry head"]], "line {last}: unknown emotion 'angr'.*'anger'"),
+        (lambda rows: [*rows, ["anger", " "]], "line {last}: expected one prompt"),
+        (lambda rows: [*rows, ["anger"]], "line {last}: expected one prompt"),
+        (lambda rows: [*rows, ["anger", "an angry", "mad head"]], "line {last}: expected one prompt"),
+        (lambda rows: [*rows, ["pain", rows[1][1].replace(" ", "  ")]], "line {last}: the prompt '{first}' .* line 2"),
         (lambda rows: rows[:1], "expected prompts below the columns, found none"),
     ],
 )
@@ -160,6 +151,7 @@ def test_a_broken_file_is_named_with_the_line(tmp_path, change, message):
     path = tmp_path / "bank.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(change(rows))
-    with pytest.raises(ValueError, match=message) as error:
+    expected = message.format(last=len(rows) + 1, first=rows[1][1])
+    with pytest.raises(ValueError, match=expected) as error:
         prompts.read_bank(path)
     assert str(path) in str(error.value)

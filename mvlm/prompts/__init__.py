@@ -2,8 +2,8 @@
 
 `OWN`        what everything uses that names no bank: the eight emotions, and a face at rest. The paper had a language
              model write its prompts and shows three, all for "Happy": "a smiling face", "a happy individual" and "a
-             person smiling". The bank holds fourteen for each class: nine in everyday words like those three, and five
-             that say which facial actions show the emotion: EMFACS for the six basic ones, Keltner (1995) for
+             person smiling". The bank holds at least fourteen for each class: nine in everyday words like those three,
+             and five that say which facial actions show the emotion: EMFACS for the six basic ones, Keltner (1995) for
              embarrassment, Prkachin and Solomon (2008) for pain. A face at rest has none, and fourteen in words.
 `DESCRIBED`  one description a class: what is felt and what the face does, after `DataLoaders/class_descriptions.yml` of
              EmoCLIP (Foteinopoulou and Patras 2024; github.com/NickyFot/EmoCLIP, Apache-2.0). Taken: which feelings and
