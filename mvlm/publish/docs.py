@@ -271,7 +271,9 @@ _MEASURED = (
 )
 _NOTEBOOKS = (
     "Each is a lesson or a report with its code. Imports, parameters and what only writes files are folded. Whoever "
-    "opens one with <code>make lab</code> runs the same code."
+    "opens one with <code>make lab</code> runs the same code. The command beside a notebook runs it; "
+    "<code>make docs</code> then shows here what it printed and drew. <code>make all</code> does both for those of the "
+    "tables, the figures and the lessons."
 )
 _OTHER = (
     "Of other data, another profile or another model. Pages of supplied scans may show faces: they are for those who "

@@ -57,6 +57,13 @@ class Item(NamedTuple):
         return headings[-1] if headings else self.name
 
     @property
+    def heading(self) -> str:
+        """Its title behind what its notebook is of, so that it tells itself apart: "Audit · The verdicts"."""
+        of = title(self.made_by or {"cells": ()}).partition(" · ")[2].partition(":")[0]
+        alike = not of or self.title.startswith(of) or of.startswith(self.title)
+        return self.title if alike else f"{of} · {self.title}"
+
+    @property
     def description(self) -> str:
         """The words of its notebook right before it, as Markdown; empty where there are none."""
         return "\n".join(line for line in self._words if not line.startswith("#")).strip()
@@ -131,7 +138,7 @@ def page(item: Item, places: Places) -> str:
     words = prose(item.description, resolve, known).html if item.description else ""
     quoted = f"<blockquote>{words}</blockquote>\n" if words else ""
     return (
-        f'<p class="quiet">{escape(item.label)}</p>\n<h1>{escape(item.title)}</h1>\n{quoted}'
+        f'<p class="quiet">{escape(item.label)}</p>\n<h1>{escape(item.heading)}</h1>\n{quoted}'
         f"{shown(item, places, here)}\n{''.join(_origin(item, places, here))}"
     )
 
@@ -190,7 +197,7 @@ def sheet(items: Iterable[Item], places: Places, here: str) -> str:
             link = relative(places.copy(item.files["png"], f"{item.place}.png"), here)
             picture = f'<img loading="lazy" alt="" src="{link}">'
         lines.append(
-            f'<li><a href="{relative(item.page, here)}">{picture}{escape(item.title)}</a>'
+            f'<li><a href="{relative(item.page, here)}">{picture}{escape(item.heading)}</a>'
             f'<p class="quiet">{escape(item.label)}</p></li>\n'
         )
     return f'<ul class="sheet" tabindex="0">\n{"".join(lines)}</ul>\n' if lines else ""

@@ -135,6 +135,8 @@ def test_the_start_page_says_what_the_readme_says(site):
     plain = re.sub(r"<[^>]*>", "", text)
     for claim in claims:
         assert re.sub(r"\s+", " ", claim) in re.sub(r"\s+", " ", plain), claim
+    commands = re.findall(r"`(make [a-z]+)`", start(readme).partition("## First commands")[2])
+    assert commands[:2] == ["make app", "make tables"]
     assert "make tables" in start(readme) and "Needed: " in start(readme) and "unofficial replication" in start(readme)
     assert {"readme.html", "lessons.html", "tables.html", "how-to.html", "api/index.html"} <= set(
         pages["index.html"].links
@@ -153,6 +155,7 @@ def test_notebooks_that_were_run_are_pages_and_the_others_have_their_command(sit
     text = (folder / "lessons.html").read_text(encoding="utf-8")
     assert f"{OWN}/03-loss-by-hand.html" in pages["lessons.html"].links
     assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} <= set(pages["lessons.html"].anchors)
+    assert text.index("The command beside a notebook runs it") < text.index("<h3") and "<code>make docs</code>" in text
     assert "Not run in this checkout yet" in re.search(r'id="04-gradients".*?<h3', text, re.DOTALL)[0]
     lesson = (folder / OWN / "03-loss-by-hand.html").read_text(encoding="utf-8")
     assert lesson.index('class="made"') < lesson.index("<h2") and "<summary>imports</summary>" in lesson
@@ -172,6 +175,16 @@ def test_tables_and_figures_lead_to_their_sidecar_notebook_and_command(site):
     assert "<code>make tables</code>" in text and sidecar["content_key"] in text and sidecar["columns"]["mean"] in text
     first = (RESULTS / "tables/table1.md").read_text(encoding="utf-8").splitlines()[4].split(" | ")[0].lstrip("| ")
     assert f"<td>{first}</td>" in text
+
+
+def test_no_two_items_of_a_sheet_are_called_alike(site):
+    folder, pages = site
+    for sheet in ("tables.html", "figures.html"):
+        called = re.findall(r'<li><a href="items/[^>]*>(?:<img[^>]*>)?([^<]+)</a>', (folder / sheet).read_text("utf-8"))
+        assert len(called) > 5 and len(called) == len(set(called))
+        named = {"Table II · The ladder, drawn", "Table II · Every method against the frozen baseline"}
+        assert named & set(called) and not any(name.startswith("Table II · Table II") for name in called)
+    assert "<h1>Audit · The verdicts</h1>" in pages["items/table-audit.html"].path.read_text("utf-8")
 
 
 def test_the_api_tells_what_docstrings_do(site):
