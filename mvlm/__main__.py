@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     views.add_argument("--out", metavar="FOLDER", help="for the pictures [runs/views]")
     cache = command("cache", "say how much runs/ holds, or make it less", "Prints files and bytes of each folder.")
     cache.add_argument(
-        "--prune", type=float, metavar="DAYS", help="first delete what of the cache was not used for so many days"
+        "--prune", type=_days, metavar="DAYS", help="first delete what of the cache was not used for so many days"
     )
     app = commands.add_parser(
         "app", help="show the live page", allow_abbrev=False,
@@ -122,17 +122,22 @@ def _cache(days: float | None, as_json: bool) -> int:
 
 
 def _size(said: str) -> int:
-    size = int(said)
-    if not 16 <= size <= 4096:
+    if not (said.isdecimal() and 16 <= int(said) <= 4096):
         raise argparse.ArgumentTypeError(f"{said}: expected 16 to 4096 pixels")
-    return size
+    return int(said)
 
 
 def _port(said: str) -> int:
-    port = int(said)
-    if not 1 <= port <= 65535:
+    if not (said.isdecimal() and 1 <= int(said) <= 65535):
         raise argparse.ArgumentTypeError(f"{said}: expected 1 to 65535")
-    return port
+    return int(said)
+
+
+def _days(said: str) -> float:
+    try:
+        return float(said)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{said}: expected a number of days") from None
 
 
 def console() -> NoReturn:

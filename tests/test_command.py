@@ -135,6 +135,20 @@ def test_what_was_not_used_is_given_up_and_nothing_else(tmp_path: Path, monkeypa
     assert "given up: 1 files" in said("cache", "--prune", 1)[1] and "records" in said("cache")[1]
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("views", "a.ply", "--size", "big"), "big: expected 16 to 4096 pixels"),
+        (("cache", "--prune", "x"), "x: expected a number of days"),
+        (("app", "--port", "-1"), "-1: expected 1 to 65535"),
+    ],
+)
+def test_what_is_no_number_is_told_what_was_expected(given, told, capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as end:
+        main(list(given))
+    assert end.value.code == 2 and told in capsys.readouterr().err
+
+
 def test_what_may_be_in_use_is_not_given_up(tmp_path: Path, capsys: pytest.CaptureFixture):
     kept(tmp_path / "runs")
     assert main(["cache", "--prune", "0"]) == 2

@@ -25,6 +25,7 @@ from mvlm.samples import Rendering
 from mvlm.settings import Settings, Training
 from mvlm.study.items import fig4_fig5
 from mvlm.training.batches import Batches, batch_order
+from mvlm.training.step import unfilled
 from mvlm.training.towers import FineTuning, fit
 from mvlm.training.vocabulary import only_used
 from tests.bench import Row
@@ -63,7 +64,7 @@ def steps(path: str) -> None:
 
     batch = Batches(images, np.arange(SAMPLES), order, Rendering(), seed=0)[0]
     towers, whole, alone = module(), [], []
-    with only_used(towers.model.clip, towers.tokens):
+    with only_used(towers.model.clip, towers.tokens), unfilled():  # on both sides memory is as it comes
         optimizer = towers.configure_optimizers()
         for _ in range(TURNS):
             clock = Clock()
