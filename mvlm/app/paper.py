@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,9 +24,24 @@ NONE = "–"
 OF_THE_PAPER = ("paper", "paper_seconds", "paper_speedup", "quote", "stated")
 PRINTED = "The paper's: as it is printed there, nothing that was measured here."
 UNSAID = "The paper's text does not state this number."
+LICENSED = "Printed in the paper, of the licensed corpora"
+MEASURED = "Measured here on {}"
 TWIN = "Measured here on synthetic twins: it says nothing about the licensed corpora."
-MEASURED = "Measured here, on the data kind {}."
-WHOLE = "Not the paper's; of the whole file its sidecar says: data kind {}."
+WHOLE = "Not the paper's; of the whole file its sidecar says: {}."
+# What was measured on, by the data kind.
+KINDS = {
+    "twin": "synthetic twins",
+    "sample": "sample corpora, which no real person is in",
+    "supplied": "scans that were supplied",
+}
+# Of a CSV as it is: what is shown first, and what only behind the numbers.
+AHEAD = ("claim", "item", "verdict")
+BEHIND = ("source", "section", "check", "basis", "supervision", "knows", "chance", "n", "subjects", "folds",
+          "partitions", "seeds", "profile")  # fmt: skip
+CAPITAL, DIGIT, LETTER, ASIDE = 8.2, 7.0, 6.0, 16  # pixels of a character of a grid, and of what is beside a word
+WIDE = 750  # pixels of a grid in a window of 1280
+WIDEST, LINES = 310, 3  # pixels of a column, whose longer texts are wrapped; lines of a row at most
+LINE, ROW, HEAD, HIGHEST = 20, 36, 38, 900  # pixels of a line more, of a row of one line, of the header, of a grid
 
 
 class Item(NamedTuple):
@@ -57,6 +74,22 @@ class Sheet(NamedTuple):
 
     cells: pd.DataFrame
     places: dict[tuple[int, str], tuple[int, str]]
+
+
+class Size(NamedTuple):
+    """How large a grid is laid out, in pixels.
+
+    Attributes:
+        widths: of each column.
+        row: height of a row.
+        height: of the grid, which cuts no row.
+        more: in words, how to see what is not in sight; None where all is.
+    """
+
+    widths: dict[str, int]
+    row: int
+    height: int
+    more: str | None
 
 
 class Origin(NamedTuple):
@@ -130,7 +163,18 @@ def notes(item: Item, root: Path = ROOT) -> list[str]:
     """What a reader must know beneath a table, as its page says it; of a figure nothing."""
     page = file(item, "md", root)
     paragraphs = page.read_text(encoding="utf-8").split("\n\n") if page.is_file() else []
-    return [text.strip() for text in paragraphs if not text.lstrip().startswith(("**", "|"))]
+    told = [text.strip() for text in paragraphs if not text.lstrip().startswith(("**", "|"))]
+    return [re.sub(rf"(the )?data kind ({'|'.join(KINDS)})\b", lambda of: measured_on(of[2]), text) for text in told]
+
+
+def beneath(said: dict[str, Any]) -> str:
+    """What a reader must know of a figure, whose picture names the data kind alone."""
+    return f"What was measured here was measured on {measured_on(said['data_kind'])} (“data kind {said['data_kind']}”)."
+
+
+def measured_on(kind: str) -> str:
+    """A data kind, or several, in words."""
+    return " or ".join(KINDS.get(one, one) for one in kind.split(" or "))
 
 
 def protocols(rows: pd.DataFrame) -> list[str]:
@@ -138,29 +182,33 @@ def protocols(rows: pd.DataFrame) -> list[str]:
     return list(rows.loc[rows["source"] == "measured", "protocol"].unique())
 
 
-def table(rows: pd.DataFrame, protocol: str) -> Sheet:
-    """One of `TABLES` for one of its `protocols`: methods down, benchmarks across, the paper's and ours apart."""
-    import pandas as pd
-
+def tables(rows: pd.DataFrame, protocol: str) -> dict[str, Sheet]:
+    """One of `TABLES` for one of its `protocols`: whose -> methods down, benchmarks across; the paper's first."""
     measured = rows["source"] == "measured"
     shown = rows[~measured | (rows["protocol"] == protocol)]
-    heads = [_head(row) for row in shown.to_dict("records")]
-    columns = list(dict.fromkeys(sorted(heads, key=lambda head: not head.endswith(", paper"))))
-    lines: dict[tuple[str, bool], int] = {}
+    kinds = sorted(shown["data_kind"].unique(), key=lambda kind: kind != "paper")
+    return {_whose_all(kind): _table(shown[shown["data_kind"] == kind]) for kind in kinds}
+
+
+def _whose_all(kind: str) -> str:
+    return LICENSED if kind == "paper" else MEASURED.format(measured_on(kind))
+
+
+def _table(rows: pd.DataFrame) -> Sheet:
+    import pandas as pd
+
+    columns = rows["benchmark"].unique()
+    lines: dict[str, int] = {}
     cells, places = [], {}
-    for place, row, head in zip(shown.index, shown.to_dict("records"), heads, strict=True):
+    for place, row in zip(rows.index, rows.to_dict("records"), strict=True):
         ours = row["source"] == "measured"
-        line = lines.setdefault((row["method"], ours), len(lines))
+        line = lines.setdefault(row["method"], len(lines))
         if line == len(cells):
-            told = {"Supervision": row["supervision"], "Knows": row["knows"] if ours else NONE}
+            told = {"Supervision": row["supervision"]} | ({"Knows": row["knows"]} if ours else {})
             cells.append({"Method": row["title"], **dict.fromkeys(columns, NONE), **told})
-        cells[line][head] = _said(row)
-        places[line, head] = place, "mean" if ours else "paper"
+        cells[line][row["benchmark"]] = _said(row)
+        places[line, row["benchmark"]] = place, "mean" if ours else "paper"
     return Sheet(pd.DataFrame(cells), places)
-
-
-def _head(row: dict[str, Any]) -> str:
-    return f"{row['benchmark']}, {row['data_kind']}"
 
 
 def _said(row: dict[str, Any]) -> str:
@@ -170,11 +218,38 @@ def _said(row: dict[str, Any]) -> str:
 
 
 def sheet(rows: pd.DataFrame) -> Sheet:
-    """A CSV as it is; columns with holes as texts, so that a hole is a dash."""
+    """A CSV with what it tells in front, and rows without a number last; columns with holes as texts, a hole a dash."""
     holes = {name: of.map(lambda value: NONE if value != value else _text(value))
              for name, of in rows.items() if of.isna().any()}  # fmt: skip
-    places = {(row, column): (row, column) for row in range(len(rows)) for column in rows.columns}
-    return Sheet(rows.assign(**holes), places)
+    behind = {*BEHIND, *(("method",) if "title" in rows else ())}  # which is its title, in a shorter word
+    ahead = {name: place for place, name in enumerate(AHEAD)}
+    columns = sorted(rows.columns, key=lambda name: (ahead.get(name, len(AHEAD)), name in behind))
+    order = list(range(len(rows)))
+    if "source" in rows:
+        order.sort(key=lambda row: rows["source"].iloc[row] == "not stated")
+    places = {(line, column): (row, column) for line, row in enumerate(order) for column in columns}
+    return Sheet(rows.assign(**holes).iloc[order][columns].reset_index(drop=True), places)
+
+
+def size(cells: pd.DataFrame) -> Size:
+    """How large the grid of a sheet's `cells` is: words whole, long texts wrapped."""
+    full = {name: ASIDE + ceil(max(map(_across, [name, *map(_shown, of)]))) for name, of in cells.items()}
+    widths = {name: min(WIDEST, width) for name, width in full.items()}
+    lines = ceil(max(full.values()) / WIDEST)
+    row = ROW + LINE * (min(LINES, lines) - 1)
+    fitting = min(len(cells), (HIGHEST - HEAD) // row)
+    scrolls = fitting < len(cells) or sum(widths.values()) > WIDE
+    more = [f"{len(cells)} rows, {len(widths)} columns: the grid scrolls."] if scrolls else []
+    more += ["A cell that is cut is shown whole when it is chosen."] if lines > LINES else []
+    return Size(widths, row, HEAD + row * fitting, " ".join(more) or None)
+
+
+def _across(text: str) -> float:
+    return sum(CAPITAL if of.isupper() else DIGIT if of.isdigit() else LETTER for of in text)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4f}".rstrip("0") if isinstance(value, float) else str(value)
 
 
 def origin(item: Item, rows: pd.DataFrame, said: dict[str, Any], place: tuple[int, str], root: Path = ROOT) -> Origin:
@@ -199,8 +274,8 @@ def _whose(record: dict[str, Any], column: str, said: dict[str, Any]) -> str:
     if column in OF_THE_PAPER or record.get("source") == "transcribed":
         return PRINTED
     if "data_kind" not in record:
-        return WHOLE.format(said["data_kind"])
-    return TWIN if record["data_kind"] == "twin" else MEASURED.format(record["data_kind"])
+        return WHOLE.format(measured_on(said["data_kind"]))
+    return TWIN if record["data_kind"] == "twin" else f"{MEASURED.format(measured_on(record['data_kind']))}."
 
 
 def alternative(item: Item, rows: pd.DataFrame, said: dict[str, Any]) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from mvlm.app import paper
-from mvlm.app.paper import Item, Sheet
+from mvlm.app.paper import Item, Origin, Sheet
 from mvlm.app.pieces import plain
 
 WIDTHS = (9, 4)
-HEIGHT = 560  # pixels of a table, which scrolls by itself
+# Where a chosen number comes from stays in sight, however far down it stands.
+STAYS = """<style>
+    *:has(> .st-key-origin) {position: sticky; top: 1rem}
+    .st-key-origin {max-height: 75vh; overflow-y: auto}
+</style>"""
 PARTS = {
     "Tables I to III": ("tables", True),
     "Figures of the paper": ("figures", True),
@@ -30,9 +36,9 @@ def show() -> None:
     left, right = st.columns(WIDTHS, gap="medium")
     with left:
         place = _item(item, rows, said)
-    with right:
-        _number(item, rows, said, place)
-        _item_origin(item, said)
+    st.html(STAYS)
+    with right, st.container(key="origin"):
+        _origin(item, said, None if place is None else paper.origin(item, rows, said, place))
 
 
 def _chosen() -> Item:
@@ -48,41 +54,57 @@ def _item(item: Item, rows: Any, said: dict[str, Any]) -> tuple[int, str] | None
     st.subheader(plain(item.about), anchor=False)
     if item.kind == "figures":
         st.image(paper.file(item, "png"), alt=paper.alternative(item, rows, said), width="stretch")
+        st.caption(plain(paper.beneath(said)))
     if item.kind == "tables" and item.in_the_paper:
         asked = paper.protocols(rows)
         protocol = st.selectbox("Measured here by", asked, key=f"protocol of {item.name}")
-        sheet = paper.table(rows, protocol)
+        sheets = paper.tables(rows, protocol)
     else:
-        sheet = paper.sheet(rows)
-    place = _grid(item, sheet)
+        sheets = {"": paper.sheet(rows)}
+    place = _grids(item, sheets)
     for note in paper.notes(item):
         st.caption(plain(note))
     return place
 
 
-def _grid(item: Item, sheet: Sheet) -> tuple[int, str] | None:
-    first = {sheet.cells.columns[0]: st.column_config.Column(pinned=True, width="medium")}
+def _grids(item: Item, sheets: dict[str, Sheet]) -> tuple[int, str] | None:
+    """A grid each, below its heading; returns where in the CSV the number stands that was chosen last."""
+    turns = st.session_state.setdefault("turns of grids", Counter())
+    keys = {heading: f"cells of {item.name} {heading}" for heading in sheets}
+    places = []
+    for heading, sheet in sheets.items():
+        if heading:
+            st.markdown(f"**{plain(heading)}**")
+        places.append(_grid(sheet, keys[heading], set(keys.values()) - {keys[heading]}, turns))
+    return next(filter(None, places), None)
+
+
+def _grid(sheet: Sheet, key: str, others: set[str], turns: Counter) -> tuple[int, str] | None:
+    """One grid; what is chosen in it is chosen in none of the others, which begin another turn."""
+    size, first = paper.size(sheet.cells), sheet.cells.columns[0]
+    columns = {name: st.column_config.Column(pinned=name == first, width=width) for name, width in size.widths.items()}
+    if size.more:
+        st.caption(size.more)
     found = st.dataframe(
-        sheet.cells, hide_index=True, on_select="rerun", selection_mode="single-cell", key=f"cells of {item.name}",
-        height=min(HEIGHT, 36 * len(sheet.cells) + 38), column_config=first,
+        sheet.cells, hide_index=True, on_select=partial(turns.update, others), selection_mode="single-cell",
+        key=f"{key} {turns[key]}", height=size.height, row_height=size.row, column_config=columns,
     )  # fmt: skip
     return next((sheet.places.get(cell) for cell in map(tuple, found.selection.cells)), None)
 
 
-def _number(item: Item, rows: Any, said: dict[str, Any], place: tuple[int, str] | None) -> None:
-    if place is None:
+def _origin(item: Item, said: dict[str, Any], found: Origin | None) -> None:
+    """Where the item comes from, and the number that was `found` in it."""
+    if found is None:
         st.info("Choose a number by a click, or by the arrow keys, to see where it comes from.")
-        return
-    found = paper.origin(item, rows, said, place)
-    st.subheader(plain(found.value), anchor=False)
-    st.markdown(plain(found.whose))
-    facts = [{"": name, "value": plain(value), "meaning": plain(of)} for name, (value, of) in found.facts.items()]
-    st.table(facts)
-    st.caption(plain(found.row))
-
-
-def _item_origin(item: Item, said: dict[str, Any]) -> None:
+    else:
+        st.subheader(plain(found.value), anchor=False)
+        st.markdown(plain(found.whose))
+        st.caption(plain(found.row))
     st.markdown(f"Made by the notebook `notebooks/{item.notebook}.ipynb`; made again by")
     st.code(item.command, language="bash")
     with st.expander(f"The sidecar, `results/{item.kind}/{item.name}.json`"):
         st.json(said, expanded=1)
+    if found is not None:
+        st.caption("All that stands in this line; it scrolls.")
+        told = found.facts.items()
+        st.table([{"": name, "value": plain(value), "meaning": plain(of)} for name, (value, of) in told])

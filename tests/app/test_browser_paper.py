@@ -11,17 +11,25 @@ if TYPE_CHECKING:
 
 
 def test_a_number_leads_to_its_sidecar_its_notebook_and_its_command_and_figures_have_words(page: Page):
+    from playwright.sync_api import expect
+
     page.get_by_role("tab", name="The paper").click()
     panel = page.get_by_role("tabpanel", name="The paper")
     panel.get_by_role("heading", name="Table I: 3D expression recognition").wait_for()
     panel.get_by_text("84.50", exact=True).wait_for(state="attached")  # drawn, on a canvas
-    panel.get_by_test_id("stDataFrame").click(position={"x": 250, "y": 52})  # the first row's first number
+    printed, measured = panel.get_by_test_id("stDataFrame").nth(0), panel.get_by_test_id("stDataFrame").nth(1)
+    printed.click(position={"x": 200, "y": 52})  # the first row's first number
     panel.get_by_text(paper.PRINTED).wait_for()
-    for _ in range(3):
-        page.keyboard.press("ArrowRight")
-    for _ in range(7):
-        page.keyboard.press("ArrowDown")
+    measured.click(position={"x": 350, "y": 52})
     panel.get_by_text(paper.TWIN).wait_for()
+    assert printed.locator("[aria-selected=true]").count() == 0
+    page.keyboard.press("ArrowRight")
+    for _ in range(7):  # to what stands far down
+        page.keyboard.press("ArrowDown")
+    panel.get_by_text("46.4167", exact=True).first.wait_for()
+    measured.scroll_into_view_if_needed()
+    expect(panel.get_by_role("heading", name="46.4167")).to_be_in_viewport()
+    expect(panel.get_by_text("make tables", exact=True)).to_be_in_viewport()
     assert panel.get_by_text("results/tables/table1.csv, line ").is_visible()
     assert panel.get_by_text("notebooks/10-table1.ipynb").is_visible()
     assert panel.get_by_text("make tables", exact=True).is_visible()
