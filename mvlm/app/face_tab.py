@@ -16,7 +16,7 @@ from mvlm.app import own_face, pieces
 from mvlm.app.model import chosen
 from mvlm.app.own_face import CLASSES, FEATURES, FORMATS, GROUPS, JAW, LEVELS, PEOPLE, STEP, YEARS, Person, Seen
 from mvlm.app.pieces import plain
-from mvlm.app.scan_tab import REST
+from mvlm.app.scan_tab import REST, legend
 from mvlm.app.worker import LOADING, Refused, shared
 from mvlm.classify.verdicts import SIDE
 from mvlm.faces.corpora.items import NEUTRAL
@@ -27,7 +27,8 @@ from mvlm.twins.face.units import ACTION_UNITS
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-HEIGHT = 640  # pixels of the sliders, which scroll by themselves, so that the face stays in sight
+HEIGHT = 670  # pixels of the sliders, which scroll by themselves, so that the face stays in sight
+CONTROLS = f"{sum(map(len, GROUPS.values()))} action units, and below them the person: the box scrolls."
 SIDES = ("left", "right")  # of the subject, as pairs of intensities have them
 
 
@@ -53,6 +54,7 @@ def show() -> None:
             _face(shown)
         with left:
             _start(shown)
+            st.caption(CONTROLS)
             with st.container(height=HEIGHT):
                 _units(shown)
                 _person(shown)
@@ -182,16 +184,17 @@ def _face(shown: Shown) -> None:
         st.error(plain(refused))
     seen = shared.ask(own_face.look, shown.person, shown.units)
     pictures, below = st.container(), f"{seen.images.shape[1]} pixels across, as the model sees it"
+    told = f"Each view is {below}."
     best, columns = word(seen.best), st.columns([3, 2], vertical_alignment="center")
     columns[0].subheader(best, anchor=False)
     if columns[1].button("Show what speaks for it", width="stretch", key="own face, heat"):
         with st.spinner("Looking …"):
             views = shared.ask(own_face.explained, shown.person, shown.units, seen.best)
-        below = f"bright where it speaks for {best}"
+        below, told = f"bright where it speaks for {best}", legend(best)
     else:
         views = [_enlarged(view) for view in seen.images]
     with pictures:
-        _views(views, below, said(shown.units))
+        _views(views, below, told, said(shown.units))
     st.html(pieces.bars(shares(seen), what="probabilities", marked=[best]))
     _files(shown)
 
@@ -206,10 +209,10 @@ def shares(seen: Seen) -> dict[str, float]:
     return dict(sorted(every, key=lambda of: -of[1]))
 
 
-def _views(views: object, below: str, units: str) -> None:
+def _views(views: object, below: str, told: str, units: str) -> None:
     for column, name, view in zip(st.columns(len(views)), view_names(chosen().yaws), views, strict=True):
         column.image(view, caption=name, alt=f"{name} view of a synthetic face with {units}; {below}", width="stretch")
-    st.caption(plain(f"Each view is {below}. {units[:1].upper()}{units[1:]}."))
+    st.caption(plain(f"{told} {units[:1].upper()}{units[1:]}."))
 
 
 def _files(shown: Shown) -> None:

@@ -62,11 +62,13 @@ class Reading(NamedTuple):
         verdicts: of each scan, or one of a recording.
         heads: as many; of a recording, that of the middle one of its frames.
         notes: what else to know of the files, a sentence each.
+        recording: of a recording, which of its frames the head is, from 1, and how many there are.
     """
 
     verdicts: list[Verdict]
     heads: list[Head]
     notes: list[str]
+    recording: tuple[int, int] | None = None
 
 
 class Compared(NamedTuple):
@@ -196,7 +198,8 @@ def _read(scans: Sequence[Path], kind: str, title: str) -> Reading:
         groups = {path: [path] for path in scans}
     looked = [look(path, frames, chosen(), model().image_size) for path, frames in groups.items()]
     verdicts = judged(model(), looked, chosen(), [""] * len(looked) if kind == PERSON else None)
-    return Reading(verdicts, [head(read_mesh(frames[len(frames) // 2])) for frames in groups.values()], [])
+    heads = [head(read_mesh(frames[len(frames) // 2])) for frames in groups.values()]
+    return Reading(verdicts, heads, [], (len(scans) // 2 + 1, len(scans)) if kind == FRAMES else None)
 
 
 def _expect_frames(scans: Sequence[Path]) -> None:

@@ -59,6 +59,19 @@ def best(verdict: Verdict) -> str:
     return next(iter(without(verdict) or words(verdict)))
 
 
+def legend(word: str) -> str:
+    """What the colours of heat say."""
+    return f"Colour, from violet to yellow, shows what speaks for “{word}”: the brightest place of each view the most."
+
+
+def recorded(frame: int, frames: int) -> str:
+    """What is shown of a recording, whose head is that of one of its frames, counted from 1."""
+    return (
+        f"The head is frame {frame} of {frames}. Each view below is a dynamic image: the movement over the frames, "
+        "pooled into one picture; plain grey where nothing moved."
+    )
+
+
 def _falling(shares: dict[str, float]) -> dict[str, float]:
     return dict(sorted(shares.items(), key=lambda of: -of[1]))
 
@@ -135,6 +148,8 @@ def _head(reading: Reading, place: int) -> None:
         alt=f"The surface of {looked.name} in three dimensions, seen from {yaw} degrees",
     )  # fmt: skip
     st.slider("Turn by degrees, or drag the head", -90, 90, 0, 15, key="yaw")
+    if reading.recording:
+        st.caption(recorded(*reading.recording))
 
 
 def _views(verdict: Verdict) -> None:
@@ -153,6 +168,7 @@ def _views(verdict: Verdict) -> None:
     for column, name, view in zip(st.columns(len(views)), view_names(chosen().yaws), views, strict=True):
         said = f"{name} view of {verdict.looked.name}, bright where it speaks for {names.get(word, word)}"
         column.image(view, caption=name, alt=said, width="stretch")
+    st.caption(plain(legend(names.get(word, word))))
 
 
 def _sentences(verdict: Verdict) -> None:

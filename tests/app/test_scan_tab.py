@@ -96,3 +96,14 @@ def test_a_head_is_seen_from_where_it_is_asked():
     figure = pieces.turned([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]], 90)
     eye = figure["layout"]["scene"]["camera"]["eye"]
     assert eye["x"] == pytest.approx(pieces.AWAY) and eye["z"] == pytest.approx(0)
+
+
+def test_a_recording_says_what_is_shown_of_it(page: tuple[AppTest, list[str]]):
+    shown, _ = page
+    shown.run()
+    assert "dynamic image" not in said(shown) and "The head is frame" not in said(shown)
+    shown.selectbox(key="example").set_value("A recording of disgust").run()
+    assert scan_tab.recorded(9, 16) in said(shown)
+    word = next(box for box in shown.selectbox if box.label == "What in the views speaks for")
+    word.set_value("neutral").run()
+    assert pieces.plain("what speaks for “at rest”") in said(shown)
