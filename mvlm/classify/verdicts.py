@@ -144,8 +144,9 @@ def _without_persons(
     for person in np.unique(persons):
         own = np.flatnonzero(persons == person)
         read = repeat(None) if reader.alike(rows[own]) else reader.read(rows[own])
+        said = reader.doubts(rows[own])
         for place, of in zip(own, read, strict=False):
-            without[place], doubts[place] = of, reader.doubts(rows[own])
+            without[place], doubts[place] = of, said
     return without, doubts
 
 
