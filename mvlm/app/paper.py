@@ -169,7 +169,7 @@ def notes(item: Item, root: Path = ROOT) -> list[str]:
 
 def beneath(said: dict[str, Any]) -> str:
     """What a reader must know of a figure, whose picture names the data kind alone."""
-    return f"What was measured here was measured on {measured_on(said['data_kind'])} (“data kind {said['data_kind']}”)."
+    return f"What was measured here was measured on {measured_on(said['data_kind'])} (data: {said['data_kind']})."
 
 
 def measured_on(kind: str) -> str:

@@ -123,6 +123,27 @@ def frozen(
     return every, sized_prompts(emotions, chosen, bank)[1]
 
 
+def plain(
+    corpus: Corpus, emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None = None, bank: str = OWN
+) -> tuple[Samples, np.ndarray, Prompts]:
+    """What `frozen` embeds, without augmented copies and not kept: for what is looked at once and trains nothing.
+
+    Returns:
+        the samples, their views (N, V, D) as those of copy 0 of `frozen`, and the prompts.
+
+    Raises:
+        ValueError, FileNotFoundError: as of `frozen`.
+    """
+    samples = shown(corpus, emotions, chosen, subjects, bank)
+    uncropped = np.zeros((len(samples), 2))
+    tasks = [
+        (samples.images[rows], 0, uncropped[rows], Rendering.of(chosen), chosen.model, chosen.pretrained)
+        for rows in (slice(start, start + CHUNK) for start in range(0, len(samples), CHUNK))
+    ]
+    views = np.concatenate(list(workers.each(_encoded, tasks, jobs=chosen.jobs, title=f"embeddings of {corpus.name}")))
+    return samples, views, sized_prompts(emotions, chosen, bank)[1]
+
+
 def shown_as(
     emotions: Sequence[str], chosen: Settings, subjects: Sequence[str] | None, bank: str = OWN
 ) -> dict[str, object]:

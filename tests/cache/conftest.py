@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -20,3 +21,5 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.syspath_prepend(folder)  # which workers of a pool and of a cluster take over; other processes take this:
         patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
         yield
+    if getattr(sys.modules.get("open3d"), "__file__", None) == str(folder / "open3d.py"):
+        del sys.modules["open3d"]  # work of this process itself found it, too

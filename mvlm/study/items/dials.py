@@ -24,7 +24,7 @@ from mvlm.prompts import prompts_for
 from mvlm.samples import Rendering, catalogue, view_source
 from mvlm.settings import Settings
 from mvlm.study.benchmarks import BENCHMARKS
-from mvlm.study.embeddings import frozen, image_source, model_key
+from mvlm.study.embeddings import image_source, model_key, plain
 from mvlm.twins.twin import Dials, Twin
 
 if TYPE_CHECKING:
@@ -136,10 +136,9 @@ def _record(setting: Setting, chosen: Settings) -> dict[str, list]:
     subjects = [every[place] for place in np.linspace(0, len(every) - 1, wanted).round().astype(int)]
     path = _path(setting, twin, subjects, chosen)
     if not path.is_file():
-        every, prompts = frozen(twin, benchmark.emotions, chosen, subjects)
-        samples = catalogue(twin, subjects)
-        of = every.named(samples.names[benchmark.select(samples)])
-        said = _predicted(of.views()[0], prompts)
+        samples, views, prompts = plain(twin, benchmark.emotions, chosen, subjects)
+        asked = benchmark.select(samples)
+        of, said = replace(samples, images=None).select(asked), _predicted(views[asked], prompts)
         record = {
             "names": of.names.tolist(),
             "subjects": of.subjects.tolist(),

@@ -159,7 +159,7 @@ def draw_ablation(frame: pd.DataFrame) -> Drawing:
         if name not in set(ours["asked"]):
             above.text(place, 3, ABSENT, ha="center", fontsize=8, color="0.4")
     kinds = ", ".join(ours["data_kind"].unique())
-    above.set(ylabel="accuracy, %", ylim=(0, 105), title=f"measured on the data kind {kinds}, 95 % intervals")
+    above.set(ylabel="accuracy, %", ylim=(0, 105), title=f"measured here (data: {kinds}), 95 % intervals")
     below.set(ylabel="accuracy, %", ylim=(0, 118), title=_STATED)
     below.set_xticks(range(len(places)), [asked_label(name) for name in places])
     for panel in (above, below):
@@ -187,7 +187,7 @@ def draw_gains(frame: pd.DataFrame) -> Drawing:
     rungs = LADDER[1:]
     kinds = ", ".join(ours["data_kind"].unique())
     for panel, part, columns, value, title in (
-        (above, ours, asked(), "difference", f"measured on the data kind {kinds}; * the 95 % interval excludes 0"),
+        (above, ours, asked(), "difference", f"measured here (data: {kinds}); * the 95 % interval excludes 0"),
         (below, theirs, list(BENCHMARKS), "paper", _STATED),
     ):
         cells = {(row["method"], row["asked"]): row for row in part.to_dict("records")}

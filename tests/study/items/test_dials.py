@@ -9,7 +9,6 @@ from mvlm.labels.naming import Prompts
 from mvlm.measures.statistics import corrected_resampled_t
 from mvlm.samples import Samples, catalogue
 from mvlm.settings import Settings
-from mvlm.study.embeddings import Embedded
 from mvlm.study.items import dials
 from mvlm.study.items.table_figures import draw_dials
 from mvlm.twins.twin import Dials, Twin
@@ -22,18 +21,15 @@ def asked(monkeypatch, tmp_path):
     """A foundation that gets the first half of each setting's samples wrong when a dial is turned up."""
     seen = []
 
-    def frozen(twin: Twin, emotions, _chosen, subjects):
+    def plain(twin: Twin, emotions, _chosen, subjects):
         seen.append((twin, subjects))
         samples: Samples = catalogue(twin, subjects)
-        views = np.eye(8)[[emotions.index(e) for e in samples.emotions]][None, :, None]
+        views = np.eye(8)[[emotions.index(e) for e in samples.emotions]][:, None]
         if max(vars(twin.dials).values()) > 1:
-            views[:, : len(samples) // 2] = np.roll(views[:, : len(samples) // 2], 1, axis=-1)
-        path = tmp_path / f"{len(seen)}.npy"
-        np.save(path, views)
-        every = Embedded(path, np.arange(len(samples)), samples.names, samples.subjects, samples.emotions)
-        return every, Prompts(np.eye(8)[: len(emotions)], np.arange(len(emotions)), 0.07)
+            views[: len(samples) // 2] = np.roll(views[: len(samples) // 2], 1, axis=-1)
+        return samples, views, Prompts(np.eye(8)[: len(emotions)], np.arange(len(emotions)), 0.07)
 
-    monkeypatch.setattr(dials, "frozen", frozen)
+    monkeypatch.setattr(dials, "plain", plain)
     monkeypatch.setattr(dials, "model_key", lambda _: "fake")
     monkeypatch.setattr(mvlm.settings, "RUNS", tmp_path)
     monkeypatch.setattr(dials, "ASKED", ASKED)
