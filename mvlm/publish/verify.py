@@ -7,9 +7,10 @@ are read, not computed again: after `make clean` everything is made anew.
 What counts as equal:
 
 - Texts, whole numbers (counts, classes, identifiers) and empty cells: exactly equal.
-- Other numbers: within `RELATIVE` of the larger, or `ABSOLUTE`. One machine gives the same bits again at one thread;
-  another kind of processor moves sums in about the seventh digit. A prediction that flips for that moves an accuracy
-  by 1/n, which is far outside: such a difference is meant to be seen.
+- Other numbers: within `RELATIVE` of the larger, or `ABSOLUTE`. One machine gives the same bits again at one thread,
+  and so do machines with and without AVX-512, since `make` asks libraries for AVX2; without it, and on other kinds of
+  processor, sums move in about the seventh digit. A prediction that flips for that moves an accuracy by 1/n, which is
+  far outside: such a difference is meant to be seen.
 - Pages (.md, .tex) render a CSV, so a number may fall on the other side of its rounding: one unit of its last decimal.
 - Pictures (.png, .pdf) are compared by the CSV of the numbers they draw; they only have to be there.
 - Sidecars (.json): field by field, numbers as above. A content key that differs means that the results were made by
