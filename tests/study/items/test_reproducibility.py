@@ -4,6 +4,7 @@ import ast
 import csv
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from mvlm.cache.keys import file_hash
 from mvlm.measures.statistics import summary
 from mvlm.samples import folds
-from mvlm.settings import RESULTS, Settings
+from mvlm.settings import RESULTS, ROOT, Settings
 from mvlm.study.embeddings import image_source, model_key
 from mvlm.study.items import protocol
 from mvlm.study.items.reproducibility import PAGE, PARTS, _told, filled
@@ -156,6 +157,21 @@ def test_kept_embeddings_say_what_they_are():
         assert kept["images"].dtype == kept["text"].dtype == np.float32
         assert len(kept["images"]) == len(kept["labels"]) == int(measured("baseline")["n"])
         assert len(np.unique(kept["subjects"])) == int(measured("baseline")["subjects"])
+
+
+@pytest.mark.skipif(" avx2 " not in Path("/proc/cpuinfo").read_text(), reason="another kind of processor")
+def test_make_gives_texts_the_kept_bytes_on_processors_with_avx_512_too():
+    code = (
+        "import sys; from mvlm.model import load_model; from mvlm.prompts import prompts_for; "
+        "from mvlm.study.benchmarks import BASIC; "
+        "sys.stdout.buffer.write(load_model().encode_text(prompts_for(BASIC)[0]).numpy().tobytes())"
+    )
+    command = ["make", "--silent", "--eval", 'encoded: ; @"$$PYTHON" -c "$$CODE"', "encoded"]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    told = environ | {"PYTHON": sys.executable, "CODE": code, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, check=True).stdout
+    with np.load(SCRIPT.with_name("embeddings.npz")) as kept:
+        assert found == kept["text"].tobytes()
 
 
 def test_only_the_defaults_embeddings_are_kept(tmp_path: Path):
