@@ -35,7 +35,7 @@ KINDS = {
     "supplied": "scans that were supplied",
 }
 # Of a CSV as it is: what is shown first, and what only behind the numbers.
-AHEAD = ("claim", "item", "verdict")
+AHEAD = ("claim", "verdict", "quote", "recomputed")
 BEHIND = ("source", "section", "check", "basis", "supervision", "knows", "chance", "n", "subjects", "folds",
           "partitions", "seeds", "profile")  # fmt: skip
 CAPITAL, DIGIT, LETTER, ASIDE = 8.2, 7.0, 6.0, 16  # pixels of a character of a grid, and of what is beside a word
