@@ -17,12 +17,15 @@ unexport PYTHONDONTWRITEBYTECODE
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
-# One instruction set: with AVX-512 sums are taken in another order, and with them predictions of trained models flip.
+# One instruction set: with AVX-512 sums come in another order, and functions end on other bits; predictions flip.
 ifeq ($(shell grep -c -m1 avx2 /proc/cpuinfo 2>/dev/null),1)
 export ONEDNN_MAX_CPU_ISA := AVX2
 export MKL_CBWR := AVX2
 export ATEN_CPU_CAPABILITY := avx2
 export OPENBLAS_CORETYPE := Haswell
+endif
+ifeq ($(shell grep -c -m1 avx512f /proc/cpuinfo 2>/dev/null),1)
+export NPY_DISABLE_CPU_FEATURES := X86_V4 AVX512_ICL AVX512_SPR
 endif
 export PYTHONHASHSEED := 0
 export MPLBACKEND := agg
