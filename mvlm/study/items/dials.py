@@ -47,7 +47,7 @@ class Turned(NamedTuple):
     values: tuple[float, ...] = (0.5, 1.0, 2.0)
 
 
-# On one core a setting costs about 10 s of BU-3DFE, 15 s of BU-4DFE and 30 s of BP4D, whose films have no landmarks to
+# On one core a setting costs about 8 s of BU-3DFE, 9 s of BU-4DFE and 14 s of BP4D, whose films have no landmarks to
 # align them by; so there are fewer people in films, and BP4D's dials are turned up alone.
 ASKED = {
     "BU-3DFE-II": Turned(
