@@ -7,6 +7,7 @@ import pytest
 
 from mvlm.settings import RESULTS, ROOT
 
+WORDLESS = {"pretrained_on": "still and moving faces, no emotion words", "asked_about": "BU-3DFE-I"}
 PAIRS = {"method": "full-pairs", "against": "baseline"}
 QUOTES = (
     (
@@ -40,6 +41,21 @@ QUOTES = (
         "({difference:+.1f} points [{low:.1f}, {high:+.1f}])",
         "tables/films-differences",
         {"benchmark": "BP4D", "method": "subject-centred-windows+frames", "measure": "probe, subject-centred"},
+    ),
+    (
+        "without moving faces it reads {value:.0f} % of posed films",
+        "tables/foundation",
+        {"pretrained_on": "still faces alone", "asked_about": "BU-4DFE", "measure": "zero-shot"},
+    ),
+    (
+        "in its captions {value:.0f} % of BU-3DFE-I",
+        "tables/foundation",
+        WORDLESS | {"measure": "zero-shot"},
+    ),
+    (
+        "though a linear probe still reads {value:.0f}.",
+        "tables/foundation",
+        WORDLESS | {"measure": "linear probe"},
     ),
     (
         "the person has {percent:.0f} % of the variance",

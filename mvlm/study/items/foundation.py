@@ -319,7 +319,8 @@ def render_foundation(frame: pd.DataFrame) -> list[Part]:
         "Percent, of the frozen model on the mean view, nothing adapted [95 % interval, bootstrap over subjects]. "
         "Strangers are random faces of head variants that neither the pretraining nor any twin has; moving ones are "
         "dynamic images. All foundations are of one recipe but for what the column names; the one of still and moving "
-        "faces is shipped. The linear probe is fitted on labelled training subjects: it tells what the embedding "
+        "faces is shipped. Each was trained once, and what another start would give is in no interval. The linear "
+        "probe is fitted on labelled training subjects: it tells what the embedding "
         f"holds, whatever the prompts make of it. {rest}"
     ).strip()
     known = Part("What foundations know, by what they were pretrained on", pd.DataFrame(rows), note)
