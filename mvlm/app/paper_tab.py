@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -86,10 +87,19 @@ def _grid(sheet: Sheet, key: str, others: set[str], turns: Counter) -> tuple[int
     if size.more:
         st.caption(size.more)
     found = st.dataframe(
-        sheet.cells, hide_index=True, on_select=partial(turns.update, others), selection_mode="single-cell",
-        key=f"{key} {turns[key]}", height=size.height, row_height=size.row, column_config=columns,
+        sheet.cells, hide_index=True, on_select=partial(_clear, others, turns), selection_mode="single-cell",
+        key=_named(key, turns), height=size.height, row_height=size.row, column_config=columns,
     )  # fmt: skip
     return next((sheet.places.get(cell) for cell in map(tuple, found.selection.cells)), None)
+
+
+def _clear(keys: Iterable[str], turns: Counter) -> None:
+    """Begins another turn of those grids in which a cell is chosen; others stay, and so do their place and focus."""
+    turns.update(key for key in keys if st.session_state[_named(key, turns)].selection.cells)
+
+
+def _named(key: str, turns: Counter) -> str:
+    return f"{key} {turns[key]}"
 
 
 def _origin(item: Item, said: dict[str, Any], found: Origin | None) -> None:

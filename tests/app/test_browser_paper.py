@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from mvlm.app import paper
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
+
+TWO_FRAMES = "new Promise(then => requestAnimationFrame(() => requestAnimationFrame(then)))"
+
+
+def choose(grid: Locator, x: int, y: int) -> None:
+    """A click as a hand does it: the pointer is there before, which the grid has drawn; else it takes none."""
+    grid.hover(position={"x": x, "y": y})
+    grid.page.evaluate(TWO_FRAMES)
+    grid.click(position={"x": x, "y": y})
 
 
 def test_a_number_leads_to_its_sidecar_its_notebook_and_its_command_and_figures_have_words(page: Page):
@@ -18,9 +27,9 @@ def test_a_number_leads_to_its_sidecar_its_notebook_and_its_command_and_figures_
     panel.get_by_role("heading", name="Table I: 3D expression recognition").wait_for()
     panel.get_by_text("84.50", exact=True).wait_for(state="attached")  # drawn, on a canvas
     printed, measured = panel.get_by_test_id("stDataFrame").nth(0), panel.get_by_test_id("stDataFrame").nth(1)
-    printed.click(position={"x": 200, "y": 52})  # the first row's first number
+    choose(printed, 200, 52)  # the first row's first number
     panel.get_by_text(paper.PRINTED).wait_for()
-    measured.click(position={"x": 350, "y": 52})
+    choose(measured, 350, 52)
     panel.get_by_text(paper.TWIN).wait_for()
     assert printed.locator("[aria-selected=true]").count() == 0
     page.keyboard.press("ArrowRight")
