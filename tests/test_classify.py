@@ -239,3 +239,4 @@ def test_what_is_no_face_is_said_to_be_none():
     assert verdicts.is_lost(wall, find_pose(wall))
     assert "in the eyes of this model" in page.about("mvlm-tiny")
     assert "made for photographs" in page.about("ViT-B-32")
+    assert "always chooses among 8 emotions" in page.about("mvlm-tiny")

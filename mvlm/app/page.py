@@ -8,14 +8,14 @@ def show() -> None:
     from mvlm.app import face_tab, paper_tab, scan_tab
     from mvlm.app.model import chosen
     from mvlm.app.worker import shared
-    from mvlm.classify.page import about
+    from mvlm.classify.page import AMONG, about
 
     st.set_page_config(page_title="mvlm: a face, and the words that fit", layout="wide")
     st.html(
         "<style>.stMainBlockContainer {padding-top: 3rem}</style>"
     )  # which has room for a toolbar that is not there
     st.title("Which words fit this face?")
-    st.caption(about(chosen().model))
+    st.caption(about(chosen().model, AMONG))
     st.session_state["waits"] = not shared.loaded  # until it is laid out again; a tab by itself waits for its answer
     with st.container():  # there or not, it has its place, so that the tabs keep theirs and the chosen one stays chosen
         if not shared.loaded:

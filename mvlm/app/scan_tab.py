@@ -20,6 +20,7 @@ from mvlm.faces.corpora.items import EMOTIONS, NEUTRAL
 from mvlm.faces.views import view_names
 
 REST = "at rest"  # what a neutral face is called here
+NINE = "Here rest is one of nine words; `mvlm classify` asks it beside the eight others, so that their numbers differ."
 EXAMPLE, OWN = "an example", "files of my own"
 
 
@@ -134,8 +135,7 @@ def _verdict(verdict: Verdict) -> None:
         st.caption(WITHOUT)
     if not removed or verdict.doubts:
         st.html(pieces.bars(words(verdict), what="probabilities", marked=[next(iter(words(verdict)))]))
-        if removed:
-            st.caption(PLAIN)
+        st.caption(f"{PLAIN}. {NINE}" if removed else NINE)
     for remark in remarks(verdict):
         st.caption(plain(remark))
 

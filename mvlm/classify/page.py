@@ -20,10 +20,17 @@ BAR = 30  # characters of 100 %
 LINES, LINE = 4, 0.16  # lines of words below a picture of the usual height, and inches that each further one takes
 WITHOUT, PLAIN = "with the person removed", "plain"
 ABOUT = (
-    "{name} compares the shape of a face with sentences such as \u201ca smiling face\u201d{origin} "
+    "{name} compares the shape of a face with sentences such as \u201ca smiling face\u201d{origin} {choice} "
+    "The numbers say which words fit best, in the eyes of this model. They do not measure what anybody feels."
+)
+# Whether rest is asked beside the emotions, as here, or is one of the words, as on the live page.
+BESIDE = (
     "It always chooses among {count} emotions (six where the person is removed), also for a face at rest; whether it "
-    "is at rest is a question of its own, often answered wrongly. The numbers say which words fit best, in the eyes of "
-    "this model. They do not measure what anybody feels."
+    "is at rest is a question of its own, often answered wrongly."
+)
+AMONG = (
+    "It chooses among {count} emotions and a face at rest (six emotions alone where the person is removed); whether a "
+    "face is at rest is often answered wrongly."
 )
 ORIGIN = {MODEL: " and has learnt from synthetic faces alone, so that on scanned ones it may well be wrong."}
 REST = "It may be at rest, and show none of these (beside them, rest has {:.0f} %)."
@@ -62,10 +69,10 @@ def remarks(verdict: Verdict) -> tuple[str, ...]:
     return (*rest, *verdict.doubts, *((LOST,) if verdict.looked.lost else ()))
 
 
-def about(name: str) -> str:
-    """What the model is and what it is not, in words for whoever sees a number."""
+def about(name: str, choice: str = BESIDE) -> str:
+    """What the model is and what it is not, in words for whoever sees a number; `choice` is `BESIDE` or `AMONG`."""
     origin = ORIGIN.get(name, ". It was made for photographs; nobody has said how it does on shaded scans.")
-    return ABOUT.format(name=name, origin=origin, count=len(EMOTIONS))
+    return ABOUT.format(name=name, origin=origin, choice=choice.format(count=len(EMOTIONS)))
 
 
 def draw(verdict: Verdict, chosen: Settings) -> Figure:

@@ -43,6 +43,7 @@ def test_an_example_is_read_once(page: tuple[AppTest, list[str]]):
     assert not shown.exception and not shown.error
     assert shown.title[0].value == "Which words fit this face?" and "synthetic faces alone" in said(shown)
     assert shown.subheader[0].value in {*scan_tab.EMOTIONS, scan_tab.REST}
+    assert "8 emotions and a face at rest" in said(shown) and scan_tab.NINE in said(shown)
     assert asked == ["example", "explained"]
     shown.slider(key="yaw").set_value(45).run()
     shown.text_area(key="sentences").set_value("a happy elephant").run()
