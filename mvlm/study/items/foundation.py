@@ -45,6 +45,7 @@ SHIPPED = ROOT / "mvlm" / "weights" / f"{MODEL}.safetensors"
 # Card -> which foundation it is; by whole names, so that no other module of the study depends on them.
 FOUNDATIONS = {
     "mvlm-tiny.json": "still and moving faces",
+    "again.json": "still and moving faces, trained again",
     "without-sequences.json": "still faces alone",
     "without-words.json": "still and moving faces, no emotion words",
     "words-always.json": "still and moving faces, emotion words in all captions of emotions",
@@ -319,7 +320,9 @@ def render_foundation(frame: pd.DataFrame) -> list[Part]:
         "Percent, of the frozen model on the mean view, nothing adapted [95 % interval, bootstrap over subjects]. "
         "Strangers are random faces of head variants that neither the pretraining nor any twin has; moving ones are "
         "dynamic images. All foundations are of one recipe but for what the column names; the one of still and moving "
-        "faces is shipped. Each was trained once, and what another start would give is in no interval. The linear "
+        "faces is shipped. Trained again, it has the same recipe, pictures, start and batches; the sums of its losses "
+        "are taken in another order, so that two columns differ by what rounding comes to in a training. No interval "
+        "holds that: smaller differences between columns say nothing. Each of the others was trained once. The linear "
         "probe is fitted on labelled training subjects: it tells what the embedding "
         f"holds, whatever the prompts make of it. {rest}"
     ).strip()
