@@ -6,7 +6,7 @@ noisily, everyday emotion words, since web text has them. The share of captions 
 and the number of moving faces (`Recipe.sequences`) are settings, and stand in the card beside the weights.
 
 The same recipe and code on the same machine give the same weights, byte for byte: the thread count is part of the
-recipe. The shipped ones were trained before `mvlm.losses` took its sums in another order, and made anew they are others.
+recipe. The shipped ones were trained before `mvlm.losses` took its sums in another order; made anew they are others.
 What both know of the twins stands in their cards, of `mvlm.study.items.foundation`, beside those of further foundations
 whose weights are not shipped, such as one without moving faces,
 ``python -m mvlm.foundation.pretrain --sequences 0 --weights runs/foundation/without-sequences.safetensors``.
