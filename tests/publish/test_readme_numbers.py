@@ -1,4 +1,4 @@
-"""Numbers in sentences of the README are those of the results: each quote, its file, and the row it is read from."""
+"""Numbers in sentences of README and summary are those of results: each quote, its file, the row it is read from."""
 
 import csv
 import re
@@ -7,6 +7,7 @@ import pytest
 
 from mvlm.settings import RESULTS, ROOT
 
+AGAIN = {"pretrained_on": "still and moving faces, trained again", "measure": "zero-shot"}
 WORDLESS = {"pretrained_on": "still and moving faces, no emotion words", "asked_about": "BU-3DFE-I"}
 PAIRS = {"method": "full-pairs", "against": "baseline"}
 QUOTES = (
@@ -57,6 +58,9 @@ QUOTES = (
         "tables/foundation",
         WORDLESS | {"measure": "linear probe"},
     ),
+    ("it reads {value:.0f} % of the films, but", "tables/foundation", AGAIN | {"asked_about": "BU-4DFE"}),
+    ("but {value:.0f} of BU-3DFE-I, and", "tables/foundation", AGAIN | {"asked_about": "BU-3DFE-I"}),
+    ("and {value:.0f} of Bosphorus where", "tables/foundation", AGAIN | {"asked_about": "Bosphorus"}),
     (
         "the person has {percent:.0f} % of the variance",
         "figures/person-shares",
@@ -90,3 +94,15 @@ def test_a_number_of_the_readme_is_that_of_its_file(quote: str, name: str, row: 
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     (expected,) = said
     assert expected in readme
+
+
+def test_the_summary_says_how_far_two_trainings_of_one_recipe_lie_apart():
+    with (RESULTS / "tables" / "foundation.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["data_kind"] == "twin" and row["measure"] == "zero-shot"]
+    shipped, again = (
+        {row["asked_about"]: float(row["value"]) for row in rows if row["pretrained_on"] == title}
+        for title in ("still and moving faces", AGAIN["pretrained_on"])
+    )
+    apart = max(abs(shipped[about] - again[about]) for about in shipped)
+    summary = " ".join((ROOT / "REPRODUCIBILITY.md").read_text(encoding="utf-8").split())
+    assert f"reads the twins by up to {apart:.0f} points otherwise" in summary
