@@ -2,9 +2,10 @@
 
 Beside accuracies it is asked about single action units, which no prompt of an emotion names: `units_told`.
 
-``python -m mvlm.study.items.foundation [WEIGHTS ...]`` measures weights (by default the shipped ones) on the twins
-of all benchmarks and writes their cards, with what was found, into `foundations/`. Cards lie there and not beside the
-weights, since whatever lies there counts as a part of the model.
+``python -m mvlm.study.items.foundation [--ladder] [WEIGHTS ...]`` measures weights (by default the shipped ones) on the
+twins of all benchmarks and writes their cards, with what was found, into `foundations/`. Cards lie there and not beside
+the weights, since whatever lies there counts as a part of the model. With ``--ladder`` they are adapted, too: what the
+method gains on another training of the same foundation, which no interval of the tables holds.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ from mvlm.report.results import Part
 from mvlm.settings import MODEL, ROOT, Settings
 from mvlm.study.benchmarks import BASIC, BENCHMARKS
 from mvlm.study.embeddings import frozen, texts
-from mvlm.study.items.seen_or_not import SEEN
+from mvlm.study.items.differences import AGAINST, difference
+from mvlm.study.items.seen_or_not import BOUND, SEEN, accuracy_of
 from mvlm.study.items.transfer import halves
+from mvlm.study.methods import LADDER, METHODS
 from mvlm.study.runs import run
 from mvlm.twins.twin import Twin
 
@@ -71,34 +74,41 @@ COLUMNS = {
     "face": "what draws them; of action units alone",
     "measure": "what is asked",
     "unit": "action unit (FACS); empty where none is asked about",
+    "method": "how the foundation was adapted, knowing nothing beside images; empty where it is frozen",
+    "supervision": "where a training sample's class comes from; empty where it is frozen",
     "data_kind": "strangers or twin",
-    "value": "percent",
-    "low": "percent, lower end of the 95 % interval by bootstrap over subjects; strangers have no repeated subject",
-    "high": "percent, upper end of it",
+    "value": "percent; above the frozen model, percentage points",
+    "low": "lower end of the 95 % interval by bootstrap over subjects, and over seeds where there are several; above "
+    "the frozen model by the corrected resampled t over folds, or a paired t over subjects; strangers have no interval",
+    "high": "upper end of it",
     "chance": "percent, a guess; empty where it depends on the captions",
     "n": "samples; of a unit, those that show it",
     "subjects": "subjects",
 }
 UNIT = "told apart by its phrase (area under the ROC curve)"
+ADAPT = (*LADDER[1:], BOUND)
+ADAPTED, ABOVE = "zero-shot, adapted", "zero-shot, above the frozen model"
 
 
-def measure(weights: Path, chosen: Settings) -> dict[str, Any]:
+def measure(weights: Path, chosen: Settings, *, ladder: bool = False) -> dict[str, Any]:
     """The card of a foundation with ``twins``: benchmark -> protocol -> accuracy in [0, 1], its interval, n, subjects.
 
-    And with ``units``: "strangers", or the face of a twin -> who is asked about -> what `units_told` returns.
+    And with ``units``: "strangers", or the face of a twin -> who is asked about -> what `units_told` returns. With
+    ``ladder``, if it is asked for: what `rungs` returns.
 
     Args:
         weights: a file that `mvlm.foundation.pretrain` wrote, its card beside it.
         chosen: profile and jobs; data is always the twins.
+        ladder: whether to adapt it, too; it takes as long as the tables.
 
     Raises:
         ValueError, FileNotFoundError: no weights or no card there.
     """
     card = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
     asked = replace(chosen, data=None, pretrained=None if weights == SHIPPED else str(weights))
-    records = run(methods=("baseline",), settings=asked)
+    records = run(methods=(AGAINST, *(ADAPT if ladder else ())), settings=asked)
     found: dict[str, Any] = {}
-    for benchmark, runs in records.groupby("benchmark", sort=False):
+    for benchmark, runs in records[records["method"] == AGAINST].groupby("benchmark", sort=False):
         fold = np.repeat(runs["fold"], runs["names"].map(len))
         subjects, true = (np.concatenate(runs[name].to_list()) for name in ("subjects", "emotions"))
         found[benchmark] = {"fingerprint": runs["fingerprint"].iloc[0], "profile": runs["profile"].iloc[0]}
@@ -106,7 +116,27 @@ def measure(weights: Path, chosen: Settings) -> dict[str, Any]:
             spread = summary(np.concatenate(runs[protocol].to_list()) == true, fold, subjects)
             known = {name: round(getattr(spread, name), 4) for name in ("mean", "low", "high")}
             found[benchmark][protocol] = known | {"n": spread.n, "subjects": spread.subjects}
-    return card | {"twins": found, "units": {"strangers": strangers_told(card, asked)} | twins_told(asked)}
+    card |= {"twins": found, "units": {"strangers": strangers_told(card, asked)} | twins_told(asked)}
+    return card | {"ladder": rungs(records)} if ladder else card
+
+
+def rungs(records: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Benchmark -> method of `ADAPT` -> zero-shot accuracy and what it is above the frozen model, with intervals.
+
+    Args:
+        records: what `mvlm.study.run` returns, the baseline's among them.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for benchmark, of in records.groupby("benchmark", sort=False):
+        methods = dict(iter(of.groupby("method", sort=False)))
+        for method in ADAPT:
+            spread = accuracy_of(methods[method], "zero_shot")
+            above = difference(methods[method], methods[AGAINST])
+            told = {name: round(float(spread[name]), 2) for name in ("accuracy", "low", "high")}
+            told |= {f"above_{name}": round(float(above[name]), 2) for name in ("difference", "low", "high")}
+            told |= {count: spread[count] for count in ("n", "subjects")}
+            found.setdefault(benchmark, {})[method] = told
+    return found
 
 
 def areas(rows: np.ndarray, shown: Mapping[int, np.ndarray], phrases: Mapping[int, np.ndarray]) -> dict[int, float]:
@@ -293,6 +323,16 @@ def foundation_table(known: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
                 row |= {"value": 100 * spread["mean"], "low": 100 * spread["low"], "high": 100 * spread["high"]}
                 row |= {"chance": 100 * chance(len(BENCHMARKS[benchmark].emotions))}
                 rows.append(row | {count: spread[count] for count in ("n", "subjects")})
+        for benchmark, adapted in card.get("ladder", {}).items():
+            for method, told in adapted.items():
+                row = {"pretrained_on": title, "asked_about": benchmark, "data_kind": "twin"}
+                row |= {"method": METHODS[method].title, "supervision": METHODS[method].supervision}
+                row |= {count: told[count] for count in ("n", "subjects")}
+                ends = {name: told[name] for name in ("low", "high")}
+                guess = 100 * chance(len(BENCHMARKS[benchmark].emotions))
+                rows.append(row | {"measure": ADAPTED, "value": told["accuracy"], "chance": guess} | ends)
+                ends = {name: told[f"above_{name}"] for name in ("low", "high")}
+                rows.append(row | {"measure": ABOVE, "value": told["above_difference"]} | ends)
         for face, groups in card.get("units", {}).items():
             for about, told in groups.items():
                 row = {"pretrained_on": title, "asked_about": KINDS.get(about, about), "measure": UNIT}
@@ -310,7 +350,8 @@ def render_foundation(frame: pd.DataFrame) -> list[Part]:
     rows = []
     columns, rest = columns_of(frame["pretrained_on"])
     keys = ["asked_about", "measure", "data_kind"]
-    for (about, measure, kind), group in frame[frame["unit"].isna()].groupby(keys, sort=False):
+    frozen_rows = frame[frame["unit"].isna() & frame["method"].isna()]
+    for (about, measure, kind), group in frozen_rows.groupby(keys, sort=False):
         row = {"Asked about": f"{about} ({kind})" if kind == "twin" else about, "Measure": measure}
         values = {cell["pretrained_on"]: _shown(cell) for cell in group.to_dict("records")}
         row |= {f"pretrained on {title}": values.get(title, "absent") for title in columns}
@@ -327,7 +368,34 @@ def render_foundation(frame: pd.DataFrame) -> list[Part]:
         f"holds, whatever the prompts make of it. {rest}"
     ).strip()
     known = Part("What foundations know, by what they were pretrained on", pd.DataFrame(rows), note)
-    return [known, *_unit_parts(frame[frame["unit"].notna()])]
+    return [known, *_ladder_parts(frame[frame["method"].notna()]), *_unit_parts(frame[frame["unit"].notna()])]
+
+
+def _ladder_parts(frame: pd.DataFrame) -> list[Part]:
+    """What adaptation gains on each foundation that was adapted; no part where none was."""
+    import pandas as pd
+
+    if frame.empty:
+        return []
+    columns, _ = columns_of(frame["pretrained_on"])
+    rows = []
+    for (about, method, supervision), group in frame.groupby(["asked_about", "method", "supervision"], sort=False):
+        row = {"Benchmark": f"{about} (twin)", "Method": method, "Supervision": supervision}
+        told = {(cell["pretrained_on"], cell["measure"]): cell for cell in group.to_dict("records")}
+        for title in columns:
+            above = told[title, ABOVE]
+            row[f"{title}: zero-shot"] = _shown(told[title, ADAPTED])
+            row[f"{title}: above frozen"] = f"{above['value']:+.1f} [{above['low']:+.1f}, {above['high']:+.1f}]" + (
+                " *" if above["low"] > 0 or above["high"] < 0 else ""
+            )
+        rows.append(row)
+    note = (
+        "Accuracy in percent [95 % interval, bootstrap over subjects, and over seeds where there are several]; points "
+        "above the same foundation frozen, on the same folds [95 % interval, corrected resampled t, or paired t over "
+        "subjects where there are no folds], * where the interval excludes 0. Twins, folds and seeds are the same in "
+        "all columns, and no method knows anything beside images: what differs is the training of the foundation."
+    )
+    return [Part("The ladder, by the training of the foundation", pd.DataFrame(rows), note)]
 
 
 def _unit_parts(frame: pd.DataFrame) -> list[Part]:
@@ -368,12 +436,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     about = __doc__.split("\n", 1)[0]
     parser = argparse.ArgumentParser(prog="python -m mvlm.study.items.foundation", description=about)
     parser.add_argument("weights", nargs="*", type=Path, default=[SHIPPED], help="files of make foundation")
-    chosen = Settings.from_environment()
-    for weights in parser.parse_args(arguments).weights:
+    parser.add_argument("--ladder", action="store_true", help="adapt them, too; as long as make tables")
+    chosen, asked = Settings.from_environment(), parser.parse_args(arguments)
+    for weights in asked.weights:
         name = f"{weights.stem}.json"
         if name not in FOUNDATIONS:
             parser.error(f"{weights}: expected a file whose card is called {' or '.join(FOUNDATIONS)}")
-        card = measure(weights, chosen)
+        card = measure(weights, chosen, ladder=asked.ladder)
         FOLDER.mkdir(exist_ok=True)
         (FOLDER / name).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
         print(json.dumps(card["twins"], indent=1))

@@ -102,7 +102,7 @@ def seen_table(records: pd.DataFrame) -> pd.DataFrame:
         for method, runs in groups.items():
             row = shared | {"method": method, "title": METHODS[method].title, "protocol": "zero-shot"}
             row |= {"supervision": METHODS[method].supervision, "knows": METHODS[method].knowledge}
-            row |= _measured(runs, "zero_shot")
+            row |= accuracy_of(runs, "zero_shot")
             row["named_right"] = 100 * runs["naming"].mean()
             if method == AGAINST:
                 row["labels_right"] = row["accuracy"]
@@ -113,12 +113,18 @@ def seen_table(records: pd.DataFrame) -> pd.DataFrame:
             rows.append(row)
         probe = shared | {"method": AGAINST, "title": PROBE, "protocol": "linear probe", "supervision": "labels"}
         probe["knows"] = METHODS[AGAINST].knowledge
-        rows.append(probe | _measured(base, "probe"))
+        rows.append(probe | accuracy_of(base, "probe"))
     whole = dict.fromkeys(("n", "subjects", "folds", "seeds"), "Int64")
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
 
 
-def _measured(runs: pd.DataFrame, column: str) -> dict[str, Any]:
+def accuracy_of(runs: pd.DataFrame, column: str) -> dict[str, Any]:
+    """accuracy, low, high (percent), and n, subjects, folds, seeds of one method's records on one benchmark.
+
+    Args:
+        runs: rows of what `mvlm.study.run` returns.
+        column: of the predictions.
+    """
     fold, seed = (np.repeat(runs[name], runs["names"].map(len)) for name in ("fold", "seed"))
     names, subjects, said, true = (
         np.concatenate(runs[each].to_list()) for each in ("names", "subjects", column, "emotions")

@@ -69,7 +69,7 @@ def draw_foundation(frame: pd.DataFrame, columns: dict[str, str]) -> Drawing:
     from matplotlib.figure import Figure
 
     sns.set_theme(style="whitegrid", context="paper")
-    rows = frame[(frame["data_kind"] == "twin") & frame["unit"].isna()].reset_index(drop=True)
+    rows = frame[(frame["data_kind"] == "twin") & frame["unit"].isna() & frame["method"].isna()].reset_index(drop=True)
     benchmarks, foundations = list(rows["asked_about"].unique()), rows["pretrained_on"].unique()
     figure = Figure(figsize=(7.2, 0.55 * len(benchmarks) + 1.2), layout="constrained")
     panels = figure.subplots(1, rows["measure"].nunique(), sharey=True, squeeze=False)[0]

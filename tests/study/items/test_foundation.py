@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,14 +31,20 @@ def card(value: float = 0.5) -> dict:
     }  # fmt: skip
 
 
-def records(settings: Settings) -> pd.DataFrame:
+def records(settings: Settings, methods: tuple[str, ...] = ("baseline",)) -> pd.DataFrame:
     """Two folds of two subjects on each of two benchmarks; of eight samples five are right, by the probe all."""
     rows = []
-    for benchmark in ("BU-4DFE", "BP4D"):
+    for benchmark, method in product(("BU-4DFE", "BP4D"), methods):
         for fold, said in ((0, ["anger"] * 4), (1, ["anger", "fear", "fear", "fear"])):
+            if method == "oracle" and fold:
+                said = ["anger"] * 3 + ["fear"]
             rows.append(
                 {
                     "benchmark": benchmark,
+                    "method": method,
+                    "seed": 0,
+                    "data_kind": "twin",
+                    "folds": 2,
                     "fold": fold,
                     "names": [f"{fold}{n}" for n in range(4)],
                     "subjects": [f"F{fold}{n // 2}" for n in range(4)],
@@ -56,7 +63,7 @@ def test_a_card_gains_what_was_measured_on_the_twins(monkeypatch, tmp_path: Path
 
     def run(methods, settings):
         asked.append((methods, settings))
-        return records(settings)
+        return records(settings, methods)
 
     monkeypatch.setattr(foundation, "run", run)
     monkeypatch.setattr(foundation, "strangers_told", lambda card, _: {"of": card["sha256"]})
@@ -72,19 +79,27 @@ def test_a_card_gains_what_was_measured_on_the_twins(monkeypatch, tmp_path: Path
     found = made["twins"]["BP4D"]["zero_shot"]
     assert (found["mean"], found["low"], found["high"]) == pytest.approx(expected[:1] + expected[2:4], abs=1e-4)
     assert (found["n"], found["subjects"]) == (8, 4) and made["twins"]["BP4D"]["probe"]["mean"] == 1
-    foundation.measure(foundation.SHIPPED, Settings())
+    assert "ladder" not in made
+    adapted = foundation.measure(foundation.SHIPPED, Settings(), ladder=True)
     assert asked[1][1].pretrained is None  # so that its records are those of the tables
+    assert adapted["twins"]["BP4D"]["zero_shot"] == made["twins"]["BP4D"]["zero_shot"]  # the frozen one's, as before
+    assert list(adapted["ladder"]["BP4D"]) == list(foundation.ADAPT)
+    one, bound = (adapted["ladder"]["BP4D"][method] for method in ("full", "oracle"))
+    assert one["above_difference"] == 0 and bound["above_difference"] == 25  # 0 and 50 by fold
+    assert bound["accuracy"] == 87.5 and (bound["n"], bound["subjects"]) == (8, 4)
 
 
 def test_the_command_writes_cards_beside_one_another(monkeypatch, tmp_path: Path, capsys):
     monkeypatch.setattr(foundation, "FOLDER", tmp_path / "foundations")
-    monkeypatch.setattr(foundation, "measure", lambda weights, _: card() | {"of": weights.name})
-    foundation.main(["elsewhere/without-sequences.safetensors"])
+    monkeypatch.setattr(foundation, "measure", lambda weights, _, ladder: card() | {"of": weights.name, "too": ladder})
+    foundation.main(["--ladder", "elsewhere/without-sequences.safetensors"])
+    assert foundation.cards(tmp_path / "foundations")["still faces alone"]["too"] is True
     assert list(foundation.cards(tmp_path / "foundations")) == ["still faces alone"]
     foundation.main([])
     both = foundation.cards(tmp_path / "foundations")
     assert list(both) == ["still and moving faces", "still faces alone"]
     assert both["still and moving faces"]["of"] == "mvlm-tiny.safetensors"
+    assert both["still and moving faces"]["too"] is False
     with pytest.raises(SystemExit):
         foundation.main(["mine.safetensors"])
     assert "mine.safetensors: expected a file whose card is called mvlm-tiny.json or" in capsys.readouterr().err
@@ -112,6 +127,26 @@ def test_the_table_shows_both_foundations_and_says_which_were_not_measured():
     drawing = draw_foundation(frame, foundation.COLUMNS)
     assert len(drawing.figure.axes) == 2 and set(drawing.frame["data_kind"]) == {"twin"}
     assert list(drawing.columns) == list(drawing.frame.columns)
+
+
+def test_the_ladder_is_a_part_of_its_own_with_a_column_for_each_training():
+    rung = {"accuracy": 40.0, "low": 35.0, "high": 45.0, "n": 12, "subjects": 2}
+    gains = {"above_difference": 5.0, "above_low": 1.0, "above_high": 9.0}
+    lost = {"above_difference": -5.0, "above_low": -12.0, "above_high": 2.0}
+    both = {
+        title: card() | {"ladder": {"BU-4DFE": {"pseudo-labels": rung | of, "oracle": rung | gains}}}
+        for title, of in (("still and moving faces", gains), ("still and moving faces, trained again", lost))
+    }
+    frame = foundation.foundation_table(both | {"still faces alone": card()})
+    plain = foundation.foundation_table(dict.fromkeys([*both, "still faces alone"], card()))
+    known, part = foundation.render_foundation(frame)
+    assert known.cells.equals(foundation.render_foundation(plain)[0].cells)
+    assert part.title == "The ladder, by the training of the foundation" and len(part.cells) == 2
+    assert part.cells.iloc[0].tolist() == [
+        "BU-4DFE (twin)", "+ pseudo-labels", "cluster",
+        "40.0 [35.0, 45.0]", "+5.0 [+1.0, +9.0] *", "40.0 [35.0, 45.0]", "-5.0 [-12.0, +2.0]",
+    ]  # fmt: skip
+    assert len(draw_foundation(frame, foundation.COLUMNS).figure.axes) == 2
 
 
 def told(units: dict[int, float], n: int = 8) -> dict:
