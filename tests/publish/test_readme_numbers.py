@@ -62,6 +62,11 @@ QUOTES = (
     ("but {value:.0f} of BU-3DFE-I, and", "tables/foundation", AGAIN | {"asked_about": "BU-3DFE-I"}),
     ("and {value:.0f} of Bosphorus where", "tables/foundation", AGAIN | {"asked_about": "Bosphorus"}),
     (
+        "{value:.1f} points on posed films by pseudo-labels",
+        "tables/foundation",
+        AGAIN | {"asked_about": "BU-4DFE", "method": "+ pseudo-labels", "measure": "zero-shot, above the frozen model"},
+    ),
+    (
         "the person has {percent:.0f} % of the variance",
         "figures/person-shares",
         {"benchmark": "BU-3DFE-I", "face": "anny", "removed": "nothing", "measure": "variance", "kind": "person"},
