@@ -132,8 +132,9 @@ def rungs(records: pd.DataFrame) -> dict[str, dict[str, Any]]:
         for method in ADAPT:
             spread = accuracy_of(methods[method], "zero_shot")
             above = difference(methods[method], methods[AGAINST])
-            told = {name: round(float(spread[name]), 4) for name in ("accuracy", "low", "high")}
-            told |= {f"above_{name}": round(float(above[name]), 4) for name in ("difference", "low", "high")}
+            # As they are: once rounded, a page would print other last digits than the tables.
+            told = {name: float(spread[name]) for name in ("accuracy", "low", "high")}
+            told |= {f"above_{name}": float(above[name]) for name in ("difference", "low", "high")}
             told |= {count: spread[count] for count in ("n", "subjects")}
             found.setdefault(benchmark, {})[method] = told
     return found
