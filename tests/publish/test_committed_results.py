@@ -112,3 +112,19 @@ def test_the_readme_shows_what_helps_without_a_label_as_the_table_has_it():
         said = ([f"{float(rows[benchmark, way][name]):.1f}" for name in ("accuracy", "low", "high")] for way in ways)
         cells = " | ".join(f"{accuracy} [{low}, {high}]" for accuracy, low, high in said)
         assert f"| {benchmark} | {cells} |" in readme, benchmark
+
+
+def test_the_ladder_of_the_shipped_foundation_is_that_of_the_tables():
+    def rows_of(name: str) -> list[dict[str, str]]:
+        with (RESULTS / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    tables = [row for number in (1, 2, 3) for row in rows_of(f"table{number}-differences")]
+    known = {(row["benchmark"], row["title"]): row for row in tables}
+    shipped = [row for row in rows_of("foundation") if row["pretrained_on"] == "still and moving faces"]
+    ladder = [row for row in shipped if row["measure"] == "zero-shot, above the frozen model"]
+    assert len(ladder) == 4 * len(BENCHMARKS)
+    for row in ladder:
+        told = known[row["asked_about"], row["method"]]
+        for mine, theirs in (("value", "difference"), ("low", "low"), ("high", "high")):
+            assert float(row[mine]) == pytest.approx(float(told[theirs]))
