@@ -95,7 +95,8 @@ def _grid(sheet: Sheet, key: str, others: set[str], turns: Counter) -> tuple[int
 
 def _clear(keys: Iterable[str], turns: Counter) -> None:
     """Begins another turn of those grids in which a cell is chosen; others stay, and so do their place and focus."""
-    turns.update(key for key in keys if st.session_state[_named(key, turns)].selection.cells)
+    there = ((key, st.session_state.get(_named(key, turns))) for key in keys)  # not yet, if clicks outrun the page
+    turns.update([key for key, grid in there if grid is not None and grid.selection.cells])
 
 
 def _named(key: str, turns: Counter) -> str:
