@@ -31,10 +31,10 @@ from mvlm.report.results import Part
 from mvlm.settings import MODEL, ROOT, Settings
 from mvlm.study.benchmarks import BASIC, BENCHMARKS
 from mvlm.study.embeddings import frozen, texts
-from mvlm.study.items.differences import AGAINST, difference
-from mvlm.study.items.seen_or_not import BOUND, SEEN, accuracy_of
+from mvlm.study.items.differences import AGAINST
+from mvlm.study.items.foundation_ladder import ADAPT, ladder_parts, ladder_rows, rungs, shown
+from mvlm.study.items.seen_or_not import SEEN
 from mvlm.study.items.transfer import halves
-from mvlm.study.methods import LADDER, METHODS
 from mvlm.study.runs import run
 from mvlm.twins.twin import Twin
 
@@ -86,8 +86,6 @@ COLUMNS = {
     "subjects": "subjects",
 }
 UNIT = "told apart by its phrase (area under the ROC curve)"
-ADAPT = (*LADDER[1:], BOUND)
-ADAPTED, ABOVE = "zero-shot, adapted", "zero-shot, above the frozen model"
 
 
 def measure(weights: Path, chosen: Settings, *, ladder: bool = False) -> dict[str, Any]:
@@ -118,26 +116,6 @@ def measure(weights: Path, chosen: Settings, *, ladder: bool = False) -> dict[st
             found[benchmark][protocol] = known | {"n": spread.n, "subjects": spread.subjects}
     card |= {"twins": found, "units": {"strangers": strangers_told(card, asked)} | twins_told(asked)}
     return card | {"ladder": rungs(records)} if ladder else card
-
-
-def rungs(records: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Benchmark -> method of `ADAPT` -> zero-shot accuracy and what it is above the frozen model, with intervals.
-
-    Args:
-        records: what `mvlm.study.run` returns, the baseline's among them.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for benchmark, of in records.groupby("benchmark", sort=False):
-        methods = dict(iter(of.groupby("method", sort=False)))
-        for method in ADAPT:
-            spread = accuracy_of(methods[method], "zero_shot")
-            above = difference(methods[method], methods[AGAINST])
-            # As they are: once rounded, a page would print other last digits than the tables.
-            told = {name: float(spread[name]) for name in ("accuracy", "low", "high")}
-            told |= {f"above_{name}": float(above[name]) for name in ("difference", "low", "high")}
-            told |= {count: spread[count] for count in ("n", "subjects")}
-            found.setdefault(benchmark, {})[method] = told
-    return found
 
 
 def areas(rows: np.ndarray, shown: Mapping[int, np.ndarray], phrases: Mapping[int, np.ndarray]) -> dict[int, float]:
@@ -324,16 +302,7 @@ def foundation_table(known: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
                 row |= {"value": 100 * spread["mean"], "low": 100 * spread["low"], "high": 100 * spread["high"]}
                 row |= {"chance": 100 * chance(len(BENCHMARKS[benchmark].emotions))}
                 rows.append(row | {count: spread[count] for count in ("n", "subjects")})
-        for benchmark, adapted in card.get("ladder", {}).items():
-            for method, told in adapted.items():
-                row = {"pretrained_on": title, "asked_about": benchmark, "data_kind": "twin"}
-                row |= {"method": METHODS[method].title, "supervision": METHODS[method].supervision}
-                row |= {count: told[count] for count in ("n", "subjects")}
-                ends = {name: told[name] for name in ("low", "high")}
-                guess = 100 * chance(len(BENCHMARKS[benchmark].emotions))
-                rows.append(row | {"measure": ADAPTED, "value": told["accuracy"], "chance": guess} | ends)
-                ends = {name: told[f"above_{name}"] for name in ("low", "high")}
-                rows.append(row | {"measure": ABOVE, "value": told["above_difference"]} | ends)
+        rows += ladder_rows(title, card.get("ladder", {}))
         for face, groups in card.get("units", {}).items():
             for about, told in groups.items():
                 row = {"pretrained_on": title, "asked_about": KINDS.get(about, about), "measure": UNIT}
@@ -354,7 +323,7 @@ def render_foundation(frame: pd.DataFrame) -> list[Part]:
     frozen_rows = frame[frame["unit"].isna() & frame["method"].isna()]
     for (about, measure, kind), group in frozen_rows.groupby(keys, sort=False):
         row = {"Asked about": f"{about} ({kind})" if kind == "twin" else about, "Measure": measure}
-        values = {cell["pretrained_on"]: _shown(cell) for cell in group.to_dict("records")}
+        values = {cell["pretrained_on"]: shown(cell) for cell in group.to_dict("records")}
         row |= {f"pretrained on {title}": values.get(title, "absent") for title in columns}
         guess = group["chance"].iloc[0]
         rows.append(row | {"Chance": "–" if pd.isna(guess) else f"{guess:.1f}"})
@@ -369,34 +338,8 @@ def render_foundation(frame: pd.DataFrame) -> list[Part]:
         f"holds, whatever the prompts make of it. {rest}"
     ).strip()
     known = Part("What foundations know, by what they were pretrained on", pd.DataFrame(rows), note)
-    return [known, *_ladder_parts(frame[frame["method"].notna()]), *_unit_parts(frame[frame["unit"].notna()])]
-
-
-def _ladder_parts(frame: pd.DataFrame) -> list[Part]:
-    """What adaptation gains on each foundation that was adapted; no part where none was."""
-    import pandas as pd
-
-    if frame.empty:
-        return []
-    columns, _ = columns_of(frame["pretrained_on"])
-    rows = []
-    for (about, method, supervision), group in frame.groupby(["asked_about", "method", "supervision"], sort=False):
-        row = {"Benchmark": f"{about} (twin)", "Method": method, "Supervision": supervision}
-        told = {(cell["pretrained_on"], cell["measure"]): cell for cell in group.to_dict("records")}
-        for title in columns:
-            above = told[title, ABOVE]
-            row[f"{title}: zero-shot"] = _shown(told[title, ADAPTED])
-            row[f"{title}: above frozen"] = f"{above['value']:+.1f} [{above['low']:+.1f}, {above['high']:+.1f}]" + (
-                " *" if above["low"] > 0 or above["high"] < 0 else ""
-            )
-        rows.append(row)
-    note = (
-        "Accuracy in percent [95 % interval, bootstrap over subjects, and over seeds where there are several]; points "
-        "above the same foundation frozen, on the same folds [95 % interval, corrected resampled t, or paired t over "
-        "subjects where there are no folds], * where the interval excludes 0. Twins, folds and seeds are the same in "
-        "all columns, and no method knows anything beside images: what differs is the training of the foundation."
-    )
-    return [Part("The ladder, by the training of the foundation", pd.DataFrame(rows), note)]
+    adapted = ladder_parts(frame[frame["method"].notna()], columns)
+    return [known, *adapted, *_unit_parts(frame[frame["unit"].notna()])]
 
 
 def _unit_parts(frame: pd.DataFrame) -> list[Part]:
@@ -425,11 +368,6 @@ def _unit_parts(frame: pd.DataFrame) -> list[Part]:
         "another. Seen: whether the foundation learnt from the face model. Each corpus by itself is in the CSV."
     )
     return [Part("Action units, one by one", pd.DataFrame(rows), note)]
-
-
-def _shown(cell: Mapping[str, Any]) -> str:
-    interval = f" [{cell['low']:.1f}, {cell['high']:.1f}]" if cell["low"] == cell["low"] else ""
-    return f"{cell['value']:.1f}{interval}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -131,10 +131,12 @@ def test_the_table_shows_both_foundations_and_says_which_were_not_measured():
 
 def test_the_ladder_is_a_part_of_its_own_with_a_column_for_each_training():
     rung = {"accuracy": 40.0, "low": 35.0, "high": 45.0, "n": 12, "subjects": 2}
+    rung |= {"title": "+ pseudo-labels", "supervision": "cluster"}
     gains = {"above_difference": 5.0, "above_low": 1.0, "above_high": 9.0}
+    bound = {"title": "Full, true labels", "supervision": "oracle"}
     lost = {"above_difference": -5.0, "above_low": -12.0, "above_high": 2.0}
     both = {
-        title: card() | {"ladder": {"BU-4DFE": {"pseudo-labels": rung | of, "oracle": rung | gains}}}
+        title: card() | {"ladder": {"BU-4DFE": {"pseudo-labels": rung | of, "oracle": rung | gains | bound}}}
         for title, of in (("still and moving faces", gains), ("still and moving faces, trained again", lost))
     }
     frame = foundation.foundation_table(both | {"still faces alone": card()})
