@@ -17,7 +17,7 @@ from urllib.request import urlopen
 from mvlm.settings import ROOT, VARIABLES
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NO_BROWSER = "no browser is here; Debian and Ubuntu have one by `apt install chromium`"
@@ -60,6 +60,11 @@ def opened() -> Iterator[Browser]:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+def settle(page: Page) -> None:
+    """Waits until nothing is laid out any more: a click or a key on what is being replaced is lost."""
+    page.locator("[data-test-script-state=notRunning]").wait_for()
 
 
 def until(holds) -> None:

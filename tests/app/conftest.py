@@ -57,7 +57,7 @@ def visit(server: str, browser: Browser) -> Iterator[Callable[..., Page]]:
             page.add_init_script(own.NO_WEBGL)
         page.goto(server)
         page.get_by_text("Save the shape").wait_for(state="attached")  # laid out again with the model
-        page.locator("[data-test-script-state=notRunning]").wait_for()  # a click on what is replaced is lost
+        own.settle(page)
         return page
 
     yield opens

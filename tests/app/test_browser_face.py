@@ -9,7 +9,7 @@ import pytest
 
 from mvlm.app.own_face import CLASSES
 from mvlm.faces.formats.by_extension import read_mesh
-from tests.app.browser import SECONDS
+from tests.app.browser import SECONDS, settle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -28,16 +28,20 @@ def test_presets_sliders_and_people_change_the_face_and_its_words(page: Page, pa
     from playwright.sync_api import expect
 
     assert panel.get_by_role("table", name="probabilities").get_by_role("row").count() == len(CLASSES)
+    settle(page)
     page.get_by_role("combobox", name="Start from an expression").fill("at rest")
     page.keyboard.press("Enter")
     page.get_by_alt_text(f"left {VIEW} with no action units").wait_for()
+    settle(page)
     page.get_by_role("slider", name="12 lip corner puller").focus()
     page.keyboard.press("ArrowRight")
     page.get_by_alt_text(f"right {VIEW} with 12 lip corner puller 5%").wait_for()
+    settle(page)
     panel.get_by_text("Left and right move together").click()
     page.get_by_role("slider", name="12 lip corner puller, their left").focus()
     page.keyboard.press("ArrowRight")
     page.get_by_alt_text(f"front {VIEW} with 12 lip corner puller left 10%, right 5%").wait_for()
+    settle(page)
     number = panel.get_by_role("spinbutton", name="Person number")
     before = number.input_value()
     picture = page.get_by_alt_text(f"front {VIEW}").get_attribute("src")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mvlm.app import paper
+from tests.app.browser import settle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -36,6 +37,7 @@ def test_a_number_leads_to_its_sidecar_its_notebook_and_its_command_and_figures_
     for _ in range(7):  # to what stands far down
         page.keyboard.press("ArrowDown")
     panel.get_by_text("46.4167", exact=True).first.wait_for()
+    settle(page)
     measured.scroll_into_view_if_needed()
     expect(panel.get_by_role("heading", name="46.4167")).to_be_in_viewport()
     expect(panel.get_by_text("make tables", exact=True)).to_be_in_viewport()
